@@ -1,0 +1,115 @@
+"""The commands and their options. Nothing heavy is imported here: `pellucid --help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+EXAMPLES = """\
+examples:
+  pellucid train                                       MNIST, or the embedded digits
+  pellucid train ./scans --noise gaussian:0.1-0.3      your own images
+  pellucid denoise noisy.png -m runs/latest            writes noisy.denoised.png
+  pellucid evaluate mnist -m runs/latest               a table beside the classical filters
+"""
+
+
+def make_parser(version: str, command: str) -> argparse.ArgumentParser:
+    """Build the parser; only `command` gets its options, so that no other's are paid for."""
+    parser = argparse.ArgumentParser(
+        prog="pellucid",
+        description="Train a small denoiser on your own images, see whether it helps, use it anywhere.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pellucid {version}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (text, add) in COMMANDS.items():
+        parser_of_command = commands.add_parser(name, help=text, description=text)
+        if name == command:
+            add(parser_of_command)
+    return parser
+
+
+def _train(command: argparse.ArgumentParser) -> None:
+    from pellucid.training.config import RECIPES, Config
+
+    command.add_argument("data", nargs="?", help="data set name, folder, .npz, .npy or IDX; none: MNIST, or strokes")
+    command.add_argument("--recipe", default="default", help=f"where the settings start from: {', '.join(RECIPES)}")
+    command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: a new one in runs)")
+    settings = command.add_argument_group(
+        "settings", "each overrides the recipe; shown are those of the default recipe"
+    )
+    for item in dataclasses.fields(Config):
+        if item.name != "data":
+            _setting(settings, item)
+
+
+def _setting(group: Any, item: dataclasses.Field[Any]) -> None:
+    """Declare one field of `Config` as an option; left out, it is absent from the result."""
+    name = "--" + item.name.replace("_", "-")
+    text = f"{item.metadata['help']} ({item.default})"
+    options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text.replace("%", "%%"), "dest": item.name}
+    if isinstance(item.default, bool):
+        group.add_argument(name, action=argparse.BooleanOptionalAction, **options)
+    else:
+        group.add_argument(name, type=type(item.default), metavar=type(item.default).__name__.upper(), **options)
+
+
+def _denoise(command: argparse.ArgumentParser) -> None:
+    command.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
+    _model(command)
+    command.add_argument("-o", "--output", help="file to write; for several images, a folder")
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace outputs that exist; inputs are never replaced"
+    )
+
+
+def _evaluate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data", help="data set: name or path; its test part is used")
+    _model(command)
+    _noise(command, None, "what the model was trained for")
+    command.add_argument("--limit", type=int, default=0, metavar="N", help="use only the first N test images")
+    command.add_argument("--seed", type=int, default=0, help="of the noise and of a random split (default 0)")
+    command.add_argument("--json", metavar="FILE", help="write the scores there, too")
+
+
+def _show(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data", help="data set: name or path")
+    _noise(command, "gaussian:0.5", "gaussian:0.5")
+    command.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
+    command.add_argument("-o", "--output", metavar="FILE", help="picture to write (default: named for data and noise)")
+
+
+def _summary(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", nargs="?", help="network name, model file or run folder; none: list the networks")
+    command.add_argument("--side", type=int, default=28, help="image side in pixels for the shapes (default 28)")
+    command.add_argument("--channels", type=int, default=1, choices=(1, 3), help="1 gray, 3 colour (default 1)")
+
+
+def _data(command: argparse.ArgumentParser) -> None:
+    """Nothing to choose."""
+
+
+def _noise(command: argparse.ArgumentParser, default: str | None, said: str) -> None:
+    from pellucid.corruptions import KINDS
+
+    text = f"KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains; kinds: {', '.join(KINDS)} (default: {said})"
+    command.add_argument("--noise", default=default, help=text)
+
+
+def _model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-m", "--model", default="runs/latest", help="run folder or .onnx file (default runs/latest)")
+
+
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "train": ("train a denoiser and judge it", _train),
+    "denoise": ("denoise image files with a trained model", _denoise),
+    "evaluate": ("compare a model with the classical filters on test images", _evaluate),
+    "show": ("draw images of a data set with noise, before any training", _show),
+    "summary": ("list the layers of a network or of a model file", _summary),
+    "data": ("list the data sets: what, and whether they are here", _data),
+}
+"""Every command: what it does, and what declares its options."""

@@ -1,0 +1,158 @@
+"""MNIST and Fashion-MNIST: the official IDX files, byte-exact, found on this machine or downloaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.datasets.idx import read_idx
+from pellucid.errors import PellucidError
+from pellucid.files import atomic
+
+TIMEOUT = (4, 30)
+"""Seconds to wait for a connection, and for the next bytes."""
+
+_TRAIN, _TEST = "train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"
+
+
+@dataclass(frozen=True)
+class Official:
+    """A published pair of IDX files: their sha256, the mirrors to try in turn, and what Keras calls its copy."""
+
+    name: str
+    sha256: dict[str, str]
+    mirrors: tuple[str, ...]
+    keras: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder in pellucid's cache."""
+        return cache_folder() / self.name
+
+
+OFFICIAL = {
+    "mnist": Official(
+        "mnist",
+        {
+            _TRAIN: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            _TEST: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        },
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        "mnist.npz",
+    ),
+    "fashion-mnist": Official(
+        "fashion-mnist",
+        {
+            _TRAIN: "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            _TEST: "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        },
+        (
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ),
+        "fashion-mnist",
+    ),
+}
+
+
+def cache_folder() -> Path:
+    """Return the folder of data sets: `PELLUCID_DATA`, or the user's cache folder for pellucid."""
+    named = os.environ.get("PELLUCID_DATA")
+    if named:
+        return Path(named).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("pellucid"))
+
+
+def keras_folder() -> Path:
+    """Return the folder where Keras keeps the data sets that it downloaded."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "datasets"
+
+
+def where(official: Official) -> Path | None:
+    """Return the place on this machine that holds the data set, or None."""
+    keras = keras_folder() / official.keras
+    if all((official.folder / name).is_file() for name in official.sha256):
+        return official.folder
+    if keras.is_file() or all((keras / name).is_file() for name in official.sha256):
+        return keras
+    return None
+
+
+def read_official(official: Official) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Path]:
+    """Return (training images, test images, where they were found), downloading them if they are nowhere.
+
+    Images are uint8 (count, 28, 28).
+
+    Raises
+    ------
+    PellucidError
+        If a file is not the published one, or nothing could be downloaded.
+    """
+    place = where(official)
+    if place is None:
+        for name in official.sha256:
+            _download(official, name)
+        place = official.folder
+    if place.is_file():
+        return *_read_keras(place), place
+    for name, digest in official.sha256.items():
+        _check(place / name, digest)
+    return read_idx(place / _TRAIN), read_idx(place / _TEST), place
+
+
+def _read_keras(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            train, test = arrays["x_train"], arrays["x_test"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise PellucidError(f"Keras' copy {path} cannot be read: {error}. Delete it.") from error
+    if train.shape != (60000, 28, 28) or test.shape != (10000, 28, 28) or train.dtype != np.uint8:
+        raise PellucidError(f"Keras' copy {path} does not hold 60,000 + 10,000 images of 28x28 bytes. Delete it.")
+    return train, test
+
+
+def _check(path: Path, digest: str) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != digest:
+        raise PellucidError(
+            f"{path} is not the published file (sha256 {found[:12]}..., not {digest[:12]}...). Delete it."
+        )
+
+
+def _download(official: Official, name: str) -> None:
+    target = official.folder / name
+    if target.is_file():
+        return
+    import pooch
+    from requests import RequestException
+
+    failures = []
+    for mirror in official.mirrors:
+        fetch = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+        try:
+            with atomic(target) as temporary:
+                fetch(mirror + name, str(temporary), None)
+                _check(temporary, official.sha256[name])
+        except RequestException as error:
+            failures.append(f"{mirror} ({type(error).__name__})")
+        except PellucidError as error:
+            failures.append(str(error))
+        else:
+            return
+    raise PellucidError(
+        f"{official.name} is not on this machine and could not be downloaded from {' or '.join(failures)}. "
+        f"Connect to the network, or put {name} into {official.folder}, or use the embedded data set: strokes."
+    )

@@ -1,0 +1,160 @@
+"""Collections of images that are read when they are asked for, so that a data set need not fit in memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.corruptions import Batch
+from pellucid.errors import PellucidError
+from pellucid.images import SUFFIXES, Image, as_channels, probe, read_image, scale_batch, to_unit
+
+CACHE_BYTES = 2**29
+"""A folder's decoded images are kept in memory up to this many bytes; the others are read again each time."""
+
+
+class Images(Protocol):
+    """A sequence of images in the contract: float32 HWC in [0, 1]."""
+
+    channels: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Image:
+        """Return one image, float32 (height, width, channels)."""
+        ...
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return the height and width of one image without reading its pixels."""
+        ...
+
+    def subset(self, indices: NDArray[np.intp]) -> Images:
+        """Return some of the images, in the order of `indices`."""
+        ...
+
+
+def stack(images: Images, indices: Sequence[int] | NDArray[np.intp]) -> Batch:
+    """Return images of one size as NHWC float32."""
+    if isinstance(images, ArrayImages):
+        return images.batch(np.asarray(indices))
+    return np.stack([images[int(index)] for index in indices])
+
+
+def sizes(images: Images) -> set[tuple[int, int]]:
+    """Return the different (height, width) that occur."""
+    if isinstance(images, ArrayImages):
+        return {images.size(0)} if len(images) else set()
+    return {images.size(index) for index in range(len(images))}
+
+
+class ArrayImages:
+    """Images of one size in an NHW or NHWC array of uint8, uint16, bool or float; it may be memory-mapped.
+
+    Raises
+    ------
+    PellucidError
+        For another shape or dtype. Values of floats are checked as they are read.
+    """
+
+    def __init__(self, array: NDArray[Any], name: str = "images", indices: NDArray[np.intp] | None = None) -> None:
+        scale_batch(array[:1], name)
+        self._array, self._name = array, name
+        self._indices = np.arange(len(array)) if indices is None else indices
+        self.channels = 1 if array.ndim == 3 else array.shape[3]
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Image:
+        """See `Images`."""
+        return np.asarray(self.batch(np.array([index]))[0])
+
+    def batch(self, indices: NDArray[np.intp]) -> Batch:
+        """Return the images of `indices` as NHWC float32."""
+        return scale_batch(self._array[self._indices[indices]], self._name)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """See `Images`."""
+        return self._array.shape[1], self._array.shape[2]
+
+    def subset(self, indices: NDArray[np.intp]) -> ArrayImages:
+        """See `Images`."""
+        return ArrayImages(self._array, self._name, self._indices[indices])
+
+
+class FileImages:
+    """Image files of any sizes. Gray files in a colour collection are repeated into three channels.
+
+    Raises
+    ------
+    PellucidError
+        When a file is read that is not an image.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+        shapes = [probe(path) for path in self.paths]
+        self.channels = max((channels for *_, channels in shapes), default=1)
+        self._sizes = [(height, width) for height, width, _ in shapes]
+        self._cache = _Cache()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Image:
+        """See `Images`."""
+        path = self.paths[index]
+        return as_channels(to_unit(self._cache.read(path), str(path)), self.channels)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """See `Images`."""
+        return self._sizes[index]
+
+    def subset(self, indices: NDArray[np.intp]) -> FileImages:
+        """See `Images`."""
+        chosen = copy.copy(self)  # shares the cache
+        chosen.paths = tuple(self.paths[index] for index in indices)
+        chosen._sizes = [self._sizes[index] for index in indices]
+        return chosen
+
+
+class _Cache:
+    """Decoded files in their own type, a quarter of the size of floats, until `CACHE_BYTES` are used."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, NDArray[Any]] = {}
+        self._free = CACHE_BYTES
+
+    def read(self, path: Path) -> NDArray[Any]:
+        array = self._kept.get(path)
+        if array is None:
+            array = read_image(path)
+            if array.nbytes <= self._free:
+                self._free -= array.nbytes
+                self._kept[path] = array
+        return array
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Return the image files in `folder` and below, sorted by name; hidden ones are left out.
+
+    Raises
+    ------
+    PellucidError
+        If there are none.
+    """
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+    if not found:
+        raise PellucidError(f"no images in {folder}; expected files ending in {' '.join(SUFFIXES)}.")
+    return found

@@ -1,0 +1,195 @@
+"""Denoisers x images -> scores: everything that maps an image to an image, judged on the same noisy images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid import metrics
+from pellucid.classical import FAMILIES, Filter, tune
+from pellucid.corruptions import Batch, Corruption, parse
+from pellucid.datasets.sources import Images
+from pellucid.datasets.split import Split
+from pellucid.denoise import Denoise
+from pellucid.errors import PellucidError
+from pellucid.images import Image
+from pellucid.metrics import Scores
+from pellucid.progress import Report, progress
+from pellucid.randomness import Stream, generator
+
+TUNING_PIXELS = 200_000
+"""Classical filters choose their strength on about so many validation pixels."""
+
+TUNING_SIDE = 256
+"""Of larger validation images, a square of this side from the middle is used."""
+
+_GROUP = 2**18  # pixels that are scored together
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A denoiser's scores, one value per image: PSNR in dB, SSIM, and BCE and its excess in nats per value."""
+
+    name: str
+    psnr: Scores
+    ssim: Scores
+    bce: Scores
+    excess_bce: Scores
+
+    def row(self) -> dict[str, Any]:
+        """Return the name, the number of images, and the mean of every score."""
+        means = {name: float(np.mean(getattr(self, name))) for name in MEASURES}
+        return {"name": self.name, "images": len(self.psnr), **means}
+
+
+MEASURES = ("psnr", "ssim", "bce", "excess_bce")
+"""The scores, as `Scored` names them."""
+
+
+@dataclass
+class _Sums:
+    """Scores collected group by group."""
+
+    parts: dict[str, list[Scores]] = field(default_factory=lambda: {name: [] for name in MEASURES})
+
+    def add(self, clean: Batch, image: Batch) -> None:
+        for name, part in self.parts.items():
+            part.append(getattr(metrics, name)(clean, image))
+
+    def scored(self, name: str) -> Scored:
+        return Scored(name, **{key: np.concatenate(part) for key, part in self.parts.items()})
+
+
+def noisy_copy(images: Images, index: int, corruption: Corruption, seed: int, stream: Stream) -> tuple[Image, Image]:
+    """Return one image clean and noisy; its noise is a function of (seed, stream, index)."""
+    clean = images[index]
+    return clean, corruption(clean[None], generator(seed, stream, 0, index))[0]
+
+
+def _groups(
+    images: Images, count: int, corruption: Corruption, seed: int, stream: Stream
+) -> Iterator[tuple[Batch, Batch]]:
+    """Yield (clean, noisy) batches of images of one size, in order, of bounded memory."""
+    clean: list[Image] = []
+    noisy: list[Image] = []
+    for index in range(count):
+        pair = noisy_copy(images, index, corruption, seed, stream)
+        full = bool(clean) and (len(clean) + 1) * pair[0].shape[0] * pair[0].shape[1] > _GROUP
+        if clean and (full or pair[0].shape != clean[0].shape):
+            yield np.stack(clean), np.stack(noisy)
+            clean, noisy = [], []
+        clean.append(pair[0])
+        noisy.append(pair[1])
+    if clean:
+        yield np.stack(clean), np.stack(noisy)
+
+
+def _apply(denoise: Denoise, noisy: Batch) -> Batch:
+    """Run a denoiser over images of one size, together where it can do that."""
+    together = getattr(denoise, "batch", None)
+    if together is not None and noisy.shape[3] == denoise.card.channels:  # type: ignore[attr-defined]
+        return np.asarray(together(noisy))
+    return np.stack([denoise(image) for image in noisy])
+
+
+def evaluate(
+    denoisers: Mapping[str, Denoise],
+    images: Images,
+    noise: str | Corruption,
+    *,
+    seed: int = 0,
+    limit: int = 0,
+    report: Report | None = None,
+) -> list[Scored]:
+    """Score denoisers, and the noisy images themselves, on the same images with the same noise.
+
+    Parameters
+    ----------
+    denoisers : by the name to show them under
+    images : clean images, of the test part
+    noise : the corruption to add, or its text
+    seed : of the noise
+    limit : use at most so many images, the first ones; 0 uses all
+    report : called with the number of images done so far
+
+    Returns
+    -------
+    A `Scored` for `noisy`, then one for each denoiser. All scores are taken on values clipped to [0, 1].
+
+    Raises
+    ------
+    PellucidError
+        If there are no images.
+    """
+    count = min(len(images), limit) if limit else len(images)
+    if count == 0:
+        raise PellucidError("there are no images to judge by; expected at least one.")
+    corruption = parse(noise)
+    sums = {"noisy": _Sums(), **{name: _Sums() for name in denoisers}}
+    done = 0
+    for clean, noisy in _groups(images, count, corruption, seed, Stream.TEST):
+        sums["noisy"].add(clean, np.clip(noisy, 0, 1))
+        for name, denoise in denoisers.items():
+            sums[name].add(clean, np.clip(_apply(denoise, noisy), 0, 1))
+        done += len(clean)
+        if report:
+            report(done)
+    return [part.scored(name) for name, part in sums.items()]
+
+
+def tune_classical(images: Images, noise: str | Corruption, *, seed: int = 0) -> dict[str, Filter]:
+    """Choose each classical filter's strength by the PSNR on images of the validation part, best filter first.
+
+    Returns
+    -------
+    The filters by their names with the strength, such as "median 3x3".
+    """
+    clean, noisy = _tuning_pairs(images, parse(noise), seed)
+    chosen = [tune(candidates, clean, noisy) for candidates in FAMILIES.values()]
+    ordered = []
+    while chosen:
+        ordered.append(tune(chosen, clean, noisy))
+        chosen.remove(ordered[-1])
+    return {str(best): best for best in ordered}
+
+
+def _tuning_pairs(images: Images, corruption: Corruption, seed: int) -> tuple[list[Image], list[Image]]:
+    clean: list[Image] = []
+    noisy: list[Image] = []
+    for index in range(len(images)):
+        pair = noisy_copy(images, index, corruption, seed, Stream.VALIDATION)
+        clean.append(_middle(pair[0]))
+        noisy.append(_middle(pair[1]))
+        if sum(image.shape[0] * image.shape[1] for image in clean) >= TUNING_PIXELS:
+            break
+    return clean, noisy
+
+
+def _middle(image: NDArray[np.float32]) -> Image:
+    top, left = (max(0, length - TUNING_SIDE) // 2 for length in image.shape[:2])
+    return image[top : top + TUNING_SIDE, left : left + TUNING_SIDE]
+
+
+def compare(
+    model: Denoise, name: str, split: Split, noise: str | Corruption, *, seed: int = 0, limit: int = 0, filters: int = 0
+) -> list[Scored]:
+    """Score a model beside classical filters that were tuned on the validation part, all on the test part.
+
+    Parameters
+    ----------
+    model, name : the denoiser, and what to call it
+    split : the data
+    noise, seed, limit : as in `evaluate`
+    filters : how many of the filters to judge, the best on the validation part first; 0 judges all
+    """
+    corruption = parse(noise)
+    chosen = dict(islice(tune_classical(split.validation, corruption, seed=seed).items(), filters or None))
+    count = min(len(split.test), limit) if limit else len(split.test)
+    with progress("judging", count, "images") if count else nullcontext() as report:
+        return evaluate({name: model, **chosen}, split.test, corruption, seed=seed, limit=limit, report=report)

@@ -1,0 +1,203 @@
+"""From a trained Keras model to a minimal ONNX graph, checked against the model.
+
+The layers are translated one by one into NCHW operators, so the graph is the same whatever backend trained it, holds
+no shape arithmetic, and takes any batch, height and width. Two things are folded in exactly: batch normalisation into
+the convolution before it, and nearest-neighbour upsampling into the 3x3 convolution behind it, as one 4x4 transposed
+convolution of stride 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import PellucidError
+from pellucid.models.graph import Step, steps
+
+OPSET = 17
+IR_VERSION = 8
+TOLERANCE = 1e-4
+"""The largest difference from Keras that a written model may show on any value; float32 rounding stays far below."""
+
+# Row p of the 4x4 kernel's axis gathers the rows of the 3x3 kernel that meet the same low-resolution pixel.
+_UNFOLD = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=np.float64)
+
+_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid"}
+
+
+class _Graph:
+    """The ONNX nodes and weights written so far."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+
+    def weight(self, name: str, values: NDArray[Any]) -> str:
+        from onnx import numpy_helper
+
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype=np.float32), name))
+        return name
+
+
+def to_onnx(model: Any, channels: int) -> Any:
+    """Translate a denoiser into an `onnx.ModelProto` with input `noisy` and output `denoised`, both NCHW float32.
+
+    Raises
+    ------
+    PellucidError
+        For a layer that has no translation.
+    """
+    from onnx import TensorProto, checker, helper
+
+    graph = _Graph()
+    flat = _Fusion(steps(model))
+    last = flat.steps[-1].output
+    for step in flat.steps:
+        _translate(graph, flat, step, lambda number: {0: "noisy", last: "denoised"}.get(number, f"t{number}"))
+    shape: list[str | int | None] = ["batch", channels, "height", "width"]
+    proto = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            model.name,
+            [helper.make_tensor_value_info("noisy", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("denoised", TensorProto.FLOAT, shape)],
+            graph.weights,
+        ),
+        producer_name="pellucid",
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    checker.check_model(proto)
+    return proto
+
+
+class _Fusion:
+    """Which steps merge into a neighbour, found before anything is written."""
+
+    def __init__(self, flat: list[Step]) -> None:
+        uses: dict[int, list[Step]] = {}
+        for step in flat:
+            for source in step.inputs:
+                uses.setdefault(source, []).append(step)
+        self.norm: dict[int, Any] = {}  # output of a convolution -> the BatchNormalization behind it
+        self.upsampled: set[int] = set()  # inputs of convolutions that are to upsample themselves
+        rename: dict[int, int] = {}
+        self.steps: list[Step] = []
+        for step in flat:
+            inputs = tuple(rename.get(number, number) for number in step.inputs)
+            step = Step(step.layer, inputs, step.output)
+            behind = uses.get(step.output, [])
+            only = behind[0] if len(behind) == 1 else None
+            if step.kind == "BatchNormalization" and self.steps and _can_absorb(self.steps[-1], inputs, uses):
+                self.norm[inputs[0]] = step.layer
+                rename[step.output] = inputs[0]
+            elif step.kind == "UpSampling2D" and only is not None and _can_upsample(step.layer, only):
+                self.upsampled.add(only.output)
+                rename[step.output] = inputs[0]
+            else:
+                self.steps.append(step)
+
+
+def _can_absorb(before: Step, inputs: tuple[int, ...], uses: dict[int, list[Step]]) -> bool:
+    linear = before.kind == "Conv2D" and before.layer.get_config()["activation"] == "linear"
+    return linear and before.output == inputs[0] and len(uses[inputs[0]]) == 1
+
+
+def _can_upsample(upsample: Any, behind: Step) -> bool:
+    nearest = tuple(upsample.size) == (2, 2) and upsample.get_config()["interpolation"] == "nearest"
+    return nearest and behind.kind == "Conv2D" and _plain(behind.layer) and tuple(behind.layer.kernel_size) == (3, 3)
+
+
+def _plain(layer: Any) -> bool:
+    return tuple(layer.strides) == (1, 1) and tuple(layer.dilation_rate) == (1, 1) and layer.padding == "same"
+
+
+def _translate(graph: _Graph, flat: _Fusion, step: Step, tensor: Any) -> None:
+    inputs, output, kind, layer = [tensor(n) for n in step.inputs], tensor(step.output), step.kind, step.layer
+    if kind in ("Conv2D", "Conv2DTranspose"):
+        activation = layer.get_config()["activation"]
+        target = output if activation == "linear" else f"{output}_linear"
+        _convolution(graph, flat, step, inputs[0], target)
+        if activation != "linear":
+            _activation(graph, layer, activation, target, output)
+    elif kind == "ReLU":
+        _activation(graph, layer, "relu", inputs[0], output)
+    elif kind == "Activation":
+        _activation(graph, layer, layer.get_config()["activation"], inputs[0], output)
+    elif kind == "MaxPooling2D" and tuple(layer.pool_size) == tuple(layer.strides):
+        graph.node("MaxPool", inputs, output, kernel_shape=list(layer.pool_size), strides=list(layer.strides))
+    elif kind == "Add":
+        graph.node("Add", inputs, output)
+    elif kind == "Concatenate":
+        graph.node("Concat", inputs, output, axis=1)
+    else:
+        raise PellucidError(f"a {kind} layer ({layer.name}) cannot be written to a model file.")
+
+
+def _activation(graph: _Graph, layer: Any, name: str, source: str, output: str) -> None:
+    if name not in _ACTIVATIONS:
+        raise PellucidError(f"the activation {name!r} of {layer.name} cannot be written to a model file.")
+    graph.node(_ACTIVATIONS[name], [source], output)
+
+
+def _convolution(graph: _Graph, flat: _Fusion, step: Step, source: str, output: str) -> None:
+    layer = step.layer
+    transposed = step.kind == "Conv2DTranspose"
+    # Keras: (height, width, in, out), transposed (height, width, out, in); ONNX: (out, in, h, w) or (in, out, h, w).
+    kernel = np.transpose(np.asarray(layer.kernel, dtype=np.float64), (3, 2, 0, 1))
+    filters = kernel.shape[1 if transposed else 0]
+    bias = np.asarray(layer.bias, dtype=np.float64) if layer.use_bias else np.zeros(filters)
+    norm = flat.norm.get(step.output)
+    if norm is not None:
+        gain, shift = _affine(norm)
+        kernel, bias = kernel * gain[:, None, None, None], bias * gain + shift
+    stride = list(layer.strides)
+    if step.output in flat.upsampled:
+        kernel = np.einsum("ai,bj,ocij->coab", _UNFOLD, _UNFOLD, kernel)
+        transposed, stride = True, [2, 2]
+    size = kernel.shape[2:]
+    before = [max(length - step_by, 0) // 2 for length, step_by in zip(size, stride, strict=True)]
+    after = [max(length - step_by, 0) - first for length, step_by, first in zip(size, stride, before, strict=True)]
+    graph.node(
+        "ConvTranspose" if transposed else "Conv",
+        [source, graph.weight(f"{output}_kernel", kernel), graph.weight(f"{output}_bias", bias)],
+        output,
+        kernel_shape=list(size),
+        strides=stride,
+        pads=before + after,
+    )
+
+
+def _affine(norm: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The gain and shift that a batch normalisation applies once it is trained."""
+    mean, variance = (np.asarray(value, dtype=np.float64) for value in (norm.moving_mean, norm.moving_variance))
+    gain = (np.asarray(norm.gamma, dtype=np.float64) if norm.scale else 1.0) / np.sqrt(variance + norm.epsilon)
+    return gain, (np.asarray(norm.beta, dtype=np.float64) if norm.center else 0.0) - mean * gain
+
+
+def compare(denoise: Any, predict: Any, channels: int, multiple_of: int) -> float:
+    """Return the largest difference between a written model and the Keras model on random images.
+
+    `denoise` and `predict` both map NHWC float32 to the same shape.
+
+    Raises
+    ------
+    PellucidError
+        If it is above `TOLERANCE`: the file would answer differently.
+    """
+    worst = 0.0
+    rng = np.random.default_rng(0)
+    for count, height, width in ((3, 4, 5), (1, 7, 3)):
+        shape = (count, height * multiple_of, width * multiple_of, channels)
+        images = rng.random(shape, dtype=np.float32)
+        worst = max(worst, float(np.abs(denoise(images) - predict(images)).max()))
+    if not worst <= TOLERANCE:
+        raise PellucidError(f"the written model differs from the trained one by {worst:.2g} (limit {TOLERANCE:g}).")
+    return worst

@@ -1,0 +1,122 @@
+"""Pictures of denoising: functions that return matplotlib figures, and one that saves them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid import metrics
+from pellucid.corruptions import parse
+from pellucid.datasets import Split
+from pellucid.denoise import Denoise
+from pellucid.evaluation import noisy_copy
+from pellucid.files import atomic
+from pellucid.images import Image
+from pellucid.randomness import Stream
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 10
+"""Images in a picture."""
+
+_SHOWN_SIDE = 128  # of larger images, the middle is shown: noise must stay visible
+
+
+def gallery(rows: Mapping[str, Sequence[Image]], title: str = "", notes: Sequence[str] = ()) -> Figure:
+    """Return rows of images under each other, one label per row: noisy, denoised, clean.
+
+    Parameters
+    ----------
+    rows : label -> images (HWC float32 in [0, 1]), the same number in every row
+    title : above the picture
+    notes : a short text below each column, such as its PSNR
+    """
+    from matplotlib.figure import Figure
+
+    columns = max(len(images) for images in rows.values())
+    figure = Figure(figsize=(1.2 * columns + 1.0, 1.2 * len(rows) + (0.5 if title else 0.1) + (0.2 if notes else 0)))
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for line, (label, images) in zip(axes, rows.items(), strict=True):
+        for axis, image in zip(line, images, strict=True):
+            shown = np.clip(image, 0, 1)
+            axis.imshow(
+                shown[..., 0] if shown.shape[2] == 1 else shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest"
+            )
+            axis.set(xticks=[], yticks=[])
+        line[0].set_ylabel(label)
+    for axis, note in zip(axes[-1], notes, strict=False):
+        axis.set_xlabel(note, fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout(pad=0.4)
+    return figure
+
+
+def curves(history: Sequence[Mapping[str, float]], floor: float | None = None, name: str = "loss") -> Figure:
+    """Return the learning curves of a run.
+
+    Parameters
+    ----------
+    history : one mapping per epoch with `epoch`, `loss` and `validation_loss`
+    floor : the least value the loss can take, drawn as a line; None draws none
+    name : of the loss, for the axis
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(6, 4))
+    axis = figure.subplots()
+    epochs = [row["epoch"] for row in history]
+    axis.plot(epochs, [row["loss"] for row in history], "o-", label="training")
+    axis.plot(epochs, [row["validation_loss"] for row in history], "s-", label="validation")
+    if floor is not None:
+        axis.axhline(floor, color="gray", linestyle=":", label=f"floor {floor:.4f}")
+    axis.set(xlabel="epoch", ylabel=name)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(alpha=0.3)
+    axis.legend()
+    figure.tight_layout()
+    return figure
+
+
+def before_after(denoiser: Denoise, split: Split, noise: str, *, seed: int = 0) -> Figure:
+    """Return the picture of noisy, denoised and clean test images, with the PSNR of each."""
+    count = min(SHOWN, len(split.test))
+    pairs = [noisy_copy(split.test, index, parse(noise), seed, Stream.TEST) for index in range(count)]
+    cleaned = [denoiser(noisy) for _, noisy in pairs]
+    gains = [
+        f"{_psnr(clean, noisy)} -> {_psnr(clean, guess)} dB"
+        for (clean, noisy), guess in zip(pairs, cleaned, strict=True)
+    ]
+    rows = {
+        "noisy": [_middle(noisy) for _, noisy in pairs],
+        "denoised": [_middle(guess) for guess in cleaned],
+        "clean": [_middle(clean) for clean, _ in pairs],
+    }
+    return gallery(rows, f"{split.name}, {noise}: test images", gains)
+
+
+def show_noise(split: Split, noise: str, *, seed: int = 0) -> Figure:
+    """Return the picture of clean training images and their noisy copies."""
+    count = min(SHOWN, len(split.train))
+    pairs = [noisy_copy(split.train, index, parse(noise), seed, Stream.TRAIN) for index in range(count)]
+    rows = {"clean": [_middle(clean) for clean, _ in pairs], "noisy": [_middle(noisy) for _, noisy in pairs]}
+    return gallery(rows, f"{split.name}, {noise}")
+
+
+def _psnr(clean: Image, image: Image) -> str:
+    return f"{metrics.psnr(clean[None], np.clip(image, 0, 1)[None])[0]:.1f}"
+
+
+def _middle(image: Image) -> Image:
+    top, left = (max(0, length - _SHOWN_SIDE) // 2 for length in image.shape[:2])
+    return image[top : top + _SHOWN_SIDE, left : left + _SHOWN_SIDE]
+
+
+def save(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Save a figure, whole or not at all, in the format that the name's ending says (PNG, SVG, PDF)."""
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=150)

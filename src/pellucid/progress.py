@@ -1,0 +1,73 @@
+"""Progress that a person can follow: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+PLAIN_EVERY = 10.0
+"""Seconds between two lines where standard error is not a terminal."""
+
+
+class Report(Protocol):
+    """What the code that works calls as it goes."""
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """Say that `done` units are done in all; `note` is a short text such as the current loss."""
+        ...
+
+
+@contextmanager
+def progress(title: str, total: int, unit: str, enabled: bool = True) -> Iterator[Report]:
+    """Show the progress of `total` units of work with the rate and the time left, on standard error."""
+    if not enabled:
+        yield lambda done, note="": None
+    elif sys.stderr.isatty():
+        with _bar(title, total, unit) as report:
+            yield report
+    else:
+        yield _Lines(title, total, unit)
+
+
+@contextmanager
+def _bar(title: str, total: int, unit: str) -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        task = shown.add_task(title, total=total, rate="", note="")
+        begin = time.monotonic()
+
+        def report(done: int, note: str = "") -> None:
+            rate = done / max(time.monotonic() - begin, 1e-9)
+            shown.update(task, completed=done, rate=f"{rate:,.0f} {unit}/s", note=note)
+
+        yield report
+
+
+class _Lines:
+    def __init__(self, title: str, total: int, unit: str) -> None:
+        self._title, self._total, self._unit = title, total, unit
+        self._begin = self._said = time.monotonic()
+
+    def __call__(self, done: int, note: str = "") -> None:
+        now = time.monotonic()
+        if now - self._said < PLAIN_EVERY and done < self._total:
+            return
+        self._said = now
+        rate = done / max(now - self._begin, 1e-9)
+        left = (self._total - done) / rate if rate else 0
+        text = f"{self._title}: {done:,}/{self._total:,} {self._unit}, {rate:,.0f} {self._unit}/s, {left:.0f} s left"
+        sys.stderr.write(f"{text}{', ' + note if note else ''}\n")
+        sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""Training: the frozen config and its recipes, the noisy batches, the loop."""

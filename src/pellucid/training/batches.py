@@ -1,0 +1,153 @@
+"""Pairs of noisy and clean images, drawn as a pure function of (seed, epoch, index)."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.corruptions import Batch, Corruption
+from pellucid.datasets.sources import Images, sizes, stack
+from pellucid.images import Image
+from pellucid.randomness import Stream, generator
+
+T = TypeVar("T")
+
+
+class Patches:
+    """Training samples of one size: whole images where all share one small size, else patches cut from them.
+
+    Parameters
+    ----------
+    images : any sizes
+    side : of the patches, in pixels
+    multiple_of : the sides of the samples are multiples of this; what is too small is mirrored outwards
+    seed : of the places where patches are cut
+    stream : keeps the patches of training and validation independent
+    """
+
+    def __init__(self, images: Images, side: int, multiple_of: int, seed: int, stream: Stream) -> None:
+        self._images, self._seed, self._stream = images, seed, stream
+        found = sizes(images)
+        height, width = next(iter(found))
+        self.whole = len(found) == 1 and max(height, width) <= side
+        target = (height, width) if self.whole else (side, side)
+        self.shape = tuple(-(-length // multiple_of) * multiple_of for length in target)
+        self._plain = self.whole and self.shape == (height, width)
+        # An image gives as many patches as are needed to cover it once, so that all pixels count alike.
+        covers = [1] if self.whole else [self._patches_in(*images.size(index)) for index in range(len(images))]
+        self._starts = np.cumsum([0, *(covers * (len(images) if self.whole else 1))])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def _patches_in(self, height: int, width: int) -> int:
+        return -(-height // self.shape[0]) * -(-width // self.shape[1])
+
+    def batch(self, epoch: int, indices: NDArray[np.intp]) -> Batch:
+        """Return the clean samples `indices` of `epoch`, NHWC float32."""
+        if self._plain:
+            return stack(self._images, indices)
+        return np.stack([self._cut(epoch, int(index)) for index in indices])
+
+    def _cut(self, epoch: int, index: int) -> Image:
+        image = self._images[int(np.searchsorted(self._starts, index, side="right")) - 1]
+        lack = [max(0, need - have) for need, have in zip(self.shape, image.shape, strict=False)]
+        if any(lack):
+            image = np.pad(image, ((0, lack[0]), (0, lack[1]), (0, 0)), mode="symmetric")
+        rng = generator(self._seed, Stream.CROP, 2 * epoch + (self._stream == Stream.TRAIN), index)
+        top, left = (int(rng.integers(0, have - need + 1)) for need, have in zip(self.shape, image.shape, strict=False))
+        return image[top : top + self.shape[0], left : left + self.shape[1]]
+
+
+def corrupt_each(
+    clean: Batch, corruption: Corruption, seed: int, stream: Stream, epoch: int, indices: NDArray[np.intp]
+) -> Batch:
+    """Corrupt every image with a generator of its own, so that its noise depends on its index alone."""
+    noisy = np.empty_like(clean)
+    for place, index in enumerate(indices):
+        noisy[place] = corruption(clean[place : place + 1], generator(seed, stream, epoch, int(index)))[0]
+    return noisy
+
+
+class Batches:
+    """The batches of a run.
+
+    Parameters
+    ----------
+    patches : the clean samples
+    corruption : the noise to add
+    batch_size : samples per batch; the last batch of an epoch may be smaller
+    fresh : draw noise, and places of patches, anew every epoch
+    shuffle : draw the order anew every epoch
+    """
+
+    def __init__(
+        self,
+        patches: Patches,
+        corruption: Corruption,
+        batch_size: int,
+        seed: int,
+        stream: Stream,
+        *,
+        fresh: bool,
+        shuffle: bool,
+    ) -> None:
+        self.patches, self.corruption, self.batch_size = patches, corruption, batch_size
+        self._seed, self._stream, self._fresh, self._shuffle = seed, stream, fresh, shuffle
+
+    def __len__(self) -> int:
+        return -(-len(self.patches) // self.batch_size)
+
+    def epoch(self, epoch: int) -> Iterator[tuple[Batch, Batch]]:
+        """Yield (noisy, clean) batches, NHWC float32."""
+        count = len(self.patches)
+        order = generator(self._seed, Stream.ORDER, epoch).permutation(count) if self._shuffle else np.arange(count)
+        drawn = epoch if self._fresh else 0
+        for start in range(0, count, self.batch_size):
+            indices = order[start : start + self.batch_size]
+            clean = self.patches.batch(drawn, indices)
+            yield corrupt_each(clean, self.corruption, self._seed, self._stream, drawn, indices), clean
+
+
+def prefetch(make: Callable[[], Iterator[T]], ahead: int = 4) -> Iterator[T]:
+    """Run an iterator in a thread of its own, at most `ahead` items in front; its errors come out here."""
+    items: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(ahead)
+    stopped = threading.Event()
+
+    def offer(item: T | None, error: BaseException | None = None) -> None:
+        while not stopped.is_set():
+            try:
+                items.put((item, error), timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def work() -> None:
+        try:
+            for item in make():
+                offer(item)
+                if stopped.is_set():
+                    return
+            offer(None, StopIteration())
+        except BaseException as error:
+            offer(None, error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = items.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            assert item is not None
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,120 @@
+"""Everything that a run depends on, in one frozen value; a recipe is a named instance of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pellucid.corruptions import parse
+from pellucid.errors import PellucidError, unknown
+from pellucid.files import write_text
+
+
+def _option(default: Any, text: str, **more: Any) -> Any:
+    """Declare a field and, for every front, its help text (and its choices)."""
+    return field(default=default, metadata={"help": text, **more})
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training run, complete: the same config, data, machine and backend give the same model.
+
+    Raises
+    ------
+    PellucidError
+        If a value is not allowed; the text says what is.
+    """
+
+    data: str = _option("mnist", "data set: a name (see `pellucid data`), a folder, .npz, .npy or IDX file")
+    noise: str = _option(
+        "gaussian:0.5", "noise to learn to remove: KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains"
+    )
+    model: str = _option("swift", "network (see `pellucid summary`)")
+    epochs: int = _option(3, "passes over the training images", least=1)
+    batch_size: int = _option(128, "images, or patches, per step", least=1)
+    learning_rate: float = _option(3e-3, "Adam's learning rate; the peak of the one-cycle schedule", above=0)
+    schedule: str = _option("one-cycle", "learning rate over the run", choices=("one-cycle", "constant"))
+    fresh_noise: bool = _option(True, "draw the noise anew every epoch, not once")
+    loss: str = _option("auto", "training loss; auto: bce for gray, mse for colour", choices=("auto", "bce", "mse"))
+    validate_on: str = _option(
+        "validation",
+        "what the validation loss is taken on; test is what the tutorial does",
+        choices=("validation", "test"),
+    )
+    patience: int = _option(5, "stop after so many epochs without a better validation loss; 0: never", least=0)
+    patch: int = _option(64, "side of the training patches cut from larger images, in pixels", least=8)
+    limit: int = _option(0, "use at most so many training images; 0: all", least=0)
+    seed: int = _option(0, "of the weights, the order and the noise", least=0)
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            _check(item, getattr(self, item.name))
+        parse(self.noise)
+        if self.schedule == "one-cycle" and self.learning_rate > 1:
+            raise PellucidError(f"learning_rate expects at most 1; got {self.learning_rate:g}.")
+
+    def to_json(self) -> str:
+        """Return the config as indented JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    def save(self, path: Path) -> None:
+        """Write the config as JSON, atomically."""
+        write_text(path, self.to_json())
+
+    @classmethod
+    def from_json(cls, text: str) -> Config:
+        """Read what `to_json` wrote."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise PellucidError(f"this is not a config of this version of pellucid: {error}.") from error
+
+
+def _check(item: Any, value: Any) -> None:
+    allowed, least, above = (item.metadata.get(key) for key in ("choices", "least", "above"))
+    kind: Any = type(item.default)
+    if not isinstance(value, kind) and not (kind is float and isinstance(value, int)):
+        raise PellucidError(f"{item.name} expects {kind.__name__}; got {value!r}.")
+    if allowed and value not in allowed:
+        raise unknown(item.name, value, allowed)
+    if least is not None and value < least:
+        raise PellucidError(f"{item.name} expects at least {least}; got {value}.")
+    if above is not None and not above < value < float("inf"):
+        raise PellucidError(f"{item.name} expects a number above {above}; got {value}.")
+
+
+RECIPES: dict[str, Config] = {
+    "default": Config(),
+    "quick": Config(epochs=1, limit=20_000),
+    "tutorial": Config(
+        model="classic",
+        epochs=100,
+        learning_rate=1e-3,
+        schedule="constant",
+        fresh_noise=False,
+        loss="bce",
+        validate_on="test",
+        patience=0,
+    ),
+}
+"""`default`: the tutorial's quality in a few epochs; `quick`: a first look; `tutorial`: the Keras tutorial, exactly."""
+
+
+def recipe(name: str, **changes: Any) -> Config:
+    """Return a recipe's config with some values changed.
+
+    Raises
+    ------
+    PellucidError
+        If there is no such recipe or no such value.
+    """
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    known = {item.name for item in dataclasses.fields(Config)}
+    for key in changes:
+        if key not in known:
+            raise unknown("option", key, known)
+    return dataclasses.replace(RECIPES[name], **changes)

@@ -1,0 +1,140 @@
+"""The training loop: noisy in, clean out, the best weights kept."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import PellucidError
+from pellucid.progress import Report
+from pellucid.training.batches import Batches, prefetch
+from pellucid.training.config import Config
+from pellucid.training.schedule import schedule
+
+LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is known after an epoch: losses as means over images; seconds spent on training, validation apart."""
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    learning_rate: float
+    images_per_second: float
+    seconds: float
+
+    def row(self) -> dict[str, float]:
+        """Return the values by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The end of a training: its history, the epoch whose weights were kept, and whether it was interrupted."""
+
+    history: tuple[Epoch, ...]
+    best: int
+    interrupted: bool
+
+
+def choose_loss(config: Config, channels: int) -> str:
+    """Return `bce` or `mse`: as asked, or by the number of channels."""
+    return config.loss if config.loss != "auto" else ("bce" if channels == 1 else "mse")
+
+
+def fit(
+    model: Any,
+    config: Config,
+    training: Batches,
+    validation: Batches,
+    report: Report,
+    on_epoch: Callable[[Epoch, bool], None],
+) -> Fitted:
+    """Train `model` in place and leave it with the weights of the best validation loss.
+
+    Where validation is done on test images, as in the tutorial, the last weights are kept: nothing is chosen by them.
+    Ctrl-C ends the training early and keeps the best weights so far (those of now, if no epoch was finished).
+    `on_epoch(epoch, is_best)` is called behind every epoch.
+
+    Raises
+    ------
+    PellucidError
+        If the loss is not a number any more.
+    """
+    channels = int(model.output_shape[-1])
+    optimizer = keras.optimizers.Adam(
+        config.learning_rate, **({"beta_2": 0.99} if config.schedule == "one-cycle" else {})
+    )
+    model.compile(optimizer, LOSSES[choose_loss(config, channels)], jit_compile=keras.backend.backend() == "jax")
+    rate = schedule(config.schedule, config.learning_rate, config.epochs * len(training))
+    history: list[Epoch] = []
+    best, best_weights = -1, None
+    choosing = config.validate_on == "validation"
+    try:
+        for number in range(config.epochs):
+            begin = time.monotonic()
+            loss = _train_epoch(model, training, number, rate, report)
+            seconds = time.monotonic() - begin
+            now = Epoch(
+                number + 1,
+                loss,
+                validation_loss(model, validation),
+                rate((number + 1) * len(training) - 1),
+                len(training.patches) / seconds,
+                seconds,
+            )
+            history.append(now)
+            improved = best < 0 or not choosing or now.validation_loss < history[best].validation_loss
+            if improved:
+                best, best_weights = number, model.get_weights()
+            on_epoch(now, improved)
+            if config.patience and number - best >= config.patience:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    else:
+        interrupted = False
+    if best_weights is not None:
+        model.set_weights(best_weights)
+    return Fitted(tuple(history), best + 1, interrupted)
+
+
+def _train_epoch(model: Any, batches: Batches, epoch: int, rate: Callable[[int], float], report: Report) -> float:
+    total, seen = 0.0, 0
+    done = epoch * len(batches.patches)
+    for place, (noisy, clean) in enumerate(prefetch(lambda: batches.epoch(epoch))):
+        model.optimizer.learning_rate = rate(epoch * len(batches) + place)
+        loss = float(model.train_on_batch(noisy, clean))
+        model.reset_metrics()  # Keras would report a running mean
+        if not math.isfinite(loss):
+            raise PellucidError(
+                f"the loss became {loss} in epoch {epoch + 1}, step {place + 1}. Try a lower --learning-rate."
+            )
+        total += loss * len(clean)
+        seen += len(clean)
+        report(done + seen, f"epoch {epoch + 1} loss {total / seen:.4f}")
+    return total / seen
+
+
+def validation_loss(model: Any, batches: Batches) -> float:
+    """Return the mean loss over the images of `batches`, whose noise is always the same."""
+    total, seen = 0.0, 0
+    for noisy, clean in prefetch(lambda: batches.epoch(0)):
+        total += float(model.test_on_batch(noisy, clean)) * len(clean)
+        model.reset_metrics()
+        seen += len(clean)
+    return total / seen
+
+
+def predict(model: Any, noisy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run `model` on a batch, NHWC."""
+    return np.asarray(keras.ops.convert_to_numpy(model(noisy, training=False)), dtype=np.float32)
