@@ -10,6 +10,7 @@ draws its own. Nothing is guessed from an image's content. Results are clipped t
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,7 +36,7 @@ class Range:
             raise PellucidError(f"a range of strengths must rise, as in 0.1-0.6; got {self}.")
 
     def __str__(self) -> str:
-        return f"{self.low:g}-{self.high:g}"
+        return f"{_number(self.low)}-{_number(self.high)}"
 
 
 Strength = float | Range
@@ -71,7 +72,8 @@ def _finish(images: Batch, clip: bool) -> Batch:
 
 
 def _number(value: Strength) -> str:
-    return str(value) if isinstance(value, Range) else f"{value:.10g}"
+    """The text that reads back to the very same number."""
+    return str(value) if isinstance(value, Range) else repr(float(value)).removesuffix(".0")
 
 
 def _tail(clip: bool) -> str:
@@ -235,9 +237,9 @@ def _parse_strength(text: str, strength: str) -> Strength:
         above, slash, below = word.partition("/")
         return float(above) / float(below) if slash else float(above)
 
-    low, dash, high = strength.partition("-")
+    words = re.split(r"(?<!e)-", strength, flags=re.IGNORECASE)  # the minus of 1e-3 is no dash
     try:
-        return Range(number(low), number(high)) if dash else number(strength)
+        return Range(*map(number, words)) if len(words) == 2 else number(strength)
     except (ValueError, ZeroDivisionError):
         raise PellucidError(
             f"noise {text!r} has no strength that can be read; expected a number or a range, as in gaussian:0.5 "

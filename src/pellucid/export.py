@@ -151,9 +151,9 @@ def _convolution(graph: _Graph, flat: _Fusion, step: Step, source: str, output: 
     layer = step.layer
     transposed = step.kind == "Conv2DTranspose"
     # Keras: (height, width, in, out), transposed (height, width, out, in); ONNX: (out, in, h, w) or (in, out, h, w).
-    kernel = np.transpose(np.asarray(layer.kernel, dtype=np.float64), (3, 2, 0, 1))
+    kernel = np.transpose(_array(layer.kernel), (3, 2, 0, 1))
     filters = kernel.shape[1 if transposed else 0]
-    bias = np.asarray(layer.bias, dtype=np.float64) if layer.use_bias else np.zeros(filters)
+    bias = _array(layer.bias) if layer.use_bias else np.zeros(filters)
     norm = flat.norm.get(step.output)
     if norm is not None:
         gain, shift = _affine(norm)
@@ -175,11 +175,15 @@ def _convolution(graph: _Graph, flat: _Fusion, step: Step, source: str, output: 
     )
 
 
+def _array(variable: Any) -> NDArray[np.float64]:
+    return np.asarray(variable.numpy(), dtype=np.float64)
+
+
 def _affine(norm: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The gain and shift that a batch normalisation applies once it is trained."""
-    mean, variance = (np.asarray(value, dtype=np.float64) for value in (norm.moving_mean, norm.moving_variance))
-    gain = (np.asarray(norm.gamma, dtype=np.float64) if norm.scale else 1.0) / np.sqrt(variance + norm.epsilon)
-    return gain, (np.asarray(norm.beta, dtype=np.float64) if norm.center else 0.0) - mean * gain
+    mean, variance = (_array(value) for value in (norm.moving_mean, norm.moving_variance))
+    gain = (_array(norm.gamma) if norm.scale else 1.0) / np.sqrt(variance + norm.epsilon)
+    return gain, (_array(norm.beta) if norm.center else 0.0) - mean * gain
 
 
 def compare(denoise: Any, predict: Any, channels: int, multiple_of: int) -> float:

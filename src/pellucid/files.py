@@ -32,6 +32,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
         _sync(target.parent)
     except OSError as error:
+        if error.errno is None:  # not the system's word, but a library's
+            raise
         raise PellucidError(f"cannot write {target}: {error.strerror or error}. Choose another place.") from error
     finally:
         with contextlib.suppress(OSError):

@@ -28,6 +28,16 @@ MAX_PIXELS = 2**28
 """Larger files are refused: a few bytes can claim any size."""
 
 _FORMATS = ("PNG", "TIFF", "JPEG", "WEBP", "BMP", "PPM")  # the decoders that strangers' files may reach
+_BYTES = {("uint8", 1), ("uint8", 3)}
+_HOLDS = {  # what a format gives back as it was written: dtype and channels
+    ".png": {("bool", 1), ("uint16", 1), ("uint8", 2), ("uint8", 4), *_BYTES},
+    ".webp": {("uint8", 4), *_BYTES},  # gray comes back as three equal channels
+    ".bmp": {("bool", 1), *_BYTES},
+    ".jpg": _BYTES,
+    ".jpeg": _BYTES,
+    ".pgm": {("uint8", 1), ("uint16", 1)},
+    ".ppm": {("uint8", 3)},
+}
 _EXIF_ORIENTATION = 0x0112
 _FLOAT_LIMITS = (-8.0, 9.0)  # unclipped noise may leave [0, 1]; an image in 0..255 leaves this too
 
@@ -251,21 +261,21 @@ def write_image(path: str | os.PathLike[str], array: NDArray[Any]) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in (*SUFFIXES, ".npy"):
         raise PellucidError(f"cannot write {path}: the ending {suffix!r} is not one of {' '.join(SUFFIXES)} .npy.")
+    gray = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    held = _HOLDS.get(suffix)
+    if held and (gray.dtype.name, 1 if gray.ndim == 2 else gray.shape[2]) not in held:
+        raise PellucidError(
+            f"cannot write {path}: the format does not hold {gray.dtype} of shape {gray.shape}. Use .tiff or .npy."
+        )
     with atomic(path) as temporary:
         if suffix == ".npy":
             np.save(temporary, array, allow_pickle=False)
         elif suffix in (".tif", ".tiff"):
             import tifffile
 
-            tifffile.imwrite(temporary, array, photometric="rgb" if array.ndim == 3 and array.shape[2] > 2 else None)
+            colours = gray.shape[2] if gray.ndim == 3 else 1
+            extra: dict[str, Any] = {"extrasamples": ["unassalpha"]} if colours in (2, 4) else {}
+            tifffile.imwrite(temporary, gray, photometric="rgb" if colours > 2 else "minisblack", **extra)
         else:
-            gray = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-            try:
-                options: dict[str, Any] = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
-                pillow.fromarray(gray).save(temporary, **options)
-            except (TypeError, KeyError, ValueError, OSError) as error:
-                if isinstance(error, OSError) and error.errno:
-                    raise
-                raise PellucidError(
-                    f"cannot write {path}: this format does not hold {array.dtype} of shape {array.shape}. Use .tiff."
-                ) from error
+            options: dict[str, Any] = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
+            pillow.fromarray(gray).save(temporary, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pellucid import metrics
 from pellucid.corruptions import parse
 from pellucid.datasets import Split
 from pellucid.denoise import Denoise
+from pellucid.errors import PellucidError
 from pellucid.evaluation import noisy_copy
 from pellucid.files import atomic
 from pellucid.images import Image
@@ -19,6 +21,9 @@ from pellucid.randomness import Stream
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".pdf", ".jpg")
+"""The endings that a picture's name may have."""
 
 SHOWN = 10
 """Images in a picture."""
@@ -117,6 +122,14 @@ def _middle(image: Image) -> Image:
 
 
 def save(figure: Any, path: str | os.PathLike[str]) -> None:
-    """Save a figure, whole or not at all, in the format that the name's ending says (PNG, SVG, PDF)."""
+    """Save a figure, whole or not at all, in the format that the name's ending says: one of `FORMATS`.
+
+    Raises
+    ------
+    PellucidError
+        For another ending, or a place that cannot be written.
+    """
+    if Path(path).suffix.lower() not in FORMATS:
+        raise PellucidError(f"cannot write the picture {path}; expected a name ending in {' '.join(FORMATS)}.")
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=150)

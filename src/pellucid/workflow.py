@@ -17,7 +17,7 @@ from pellucid.artifact import MODEL_NAME, Card
 from pellucid.corruptions import parse
 from pellucid.datasets import Images, Split, load
 from pellucid.denoise import Denoiser
-from pellucid.errors import PellucidError
+from pellucid.errors import PellucidError, unknown
 from pellucid.evaluation import Scored, compare
 from pellucid.files import write_text
 from pellucid.models import NETWORKS, build, require_keras
@@ -81,7 +81,9 @@ def train(
         If something asked for is not allowed or not there, or the folder already holds a run.
     """
     config = recipe(recipe_name, **changes)
-    if not NETWORKS.get(config.model, NETWORKS["classic"]).denoises:
+    if config.model not in NETWORKS:
+        raise unknown("network", config.model, NETWORKS)
+    if not NETWORKS[config.model].denoises:
         raise PellucidError(f"{config.model} is not a denoiser. Train another network.")
     split = _load(data, config.seed, say)
     config = recipe(recipe_name, **{**changes, "data": split.name if data is None else os.fspath(data)})

@@ -7,6 +7,7 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +109,8 @@ def read_official(official: Official) -> tuple[NDArray[np.uint8], NDArray[np.uin
     if place.is_file():
         return *_read_keras(place), place
     for name, digest in official.sha256.items():
-        _check(place / name, digest)
+        if not _is_published(place / name, digest):
+            raise PellucidError(f"{place / name} is not the published file (its sha256 differs). Delete it.")
     return read_idx(place / _TRAIN), read_idx(place / _TEST), place
 
 
@@ -123,13 +125,9 @@ def _read_keras(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return train, test
 
 
-def _check(path: Path, digest: str) -> None:
+def _is_published(path: Path, digest: str) -> bool:
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != digest:
-        raise PellucidError(
-            f"{path} is not the published file (sha256 {found[:12]}..., not {digest[:12]}...). Delete it."
-        )
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
 def _download(official: Official, name: str) -> None:
@@ -137,7 +135,7 @@ def _download(official: Official, name: str) -> None:
     if target.is_file():
         return
     import pooch
-    from requests import RequestException
+    from requests.exceptions import ContentDecodingError, RequestException
 
     failures = []
     for mirror in official.mirrors:
@@ -145,11 +143,10 @@ def _download(official: Official, name: str) -> None:
         try:
             with atomic(target) as temporary:
                 fetch(mirror + name, str(temporary), None)
-                _check(temporary, official.sha256[name])
+                if not _is_published(temporary, official.sha256[name]):
+                    raise ContentDecodingError("not the published file")
         except RequestException as error:
-            failures.append(f"{mirror} ({type(error).__name__})")
-        except PellucidError as error:
-            failures.append(str(error))
+            failures.append(f"{urlsplit(mirror).netloc} ({type(error).__name__})")
         else:
             return
     raise PellucidError(

@@ -35,7 +35,7 @@ class Config:
     model: str = _option("swift", "network (see `pellucid summary`)")
     epochs: int = _option(3, "passes over the training images", least=1)
     batch_size: int = _option(128, "images, or patches, per step", least=1)
-    learning_rate: float = _option(3e-3, "Adam's learning rate; the peak of the one-cycle schedule", above=0)
+    learning_rate: float = _option(1e-2, "Adam's learning rate; the peak of the one-cycle schedule", above=0)
     schedule: str = _option("one-cycle", "learning rate over the run", choices=("one-cycle", "constant"))
     fresh_noise: bool = _option(True, "draw the noise anew every epoch, not once")
     loss: str = _option("auto", "training loss; auto: bce for gray, mse for colour", choices=("auto", "bce", "mse"))

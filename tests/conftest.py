@@ -1,0 +1,93 @@
+"""What the tests share: the command, small data, one small trained run, and the real images where they are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pellucid.cli import main
+from pellucid.datasets.strokes import draw_digits
+
+REAL = Path(os.environ.get("PELLUCID_DATA") or Path(__file__).parents[2] / "shared" / "datasets")
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of real images; without it such tests are skipped, or fail if PELLUCID_REQUIRE_REAL is set."""
+    if not (REAL / "mnist").is_dir():
+        (pytest.fail if os.environ.get("PELLUCID_REQUIRE_REAL") else pytest.skip)(f"no real images in {REAL}")
+    return REAL.resolve()
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Look for data in an empty cache, and let every connection fail at once."""
+    empty = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("PELLUCID_DATA", str(empty))
+    monkeypatch.setenv("KERAS_HOME", str(empty / "keras"))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+
+
+def run_command(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `pellucid` as a user would, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pellucid", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=280,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """The command, run in an empty folder and in this process: Keras takes seconds to import."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        code = main([str(argument) for argument in arguments])
+        said, errors = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, code, said, errors)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An .npz of 1,200 training and 60 test digits."""
+    images, _ = draw_digits(1260, seed=7)
+    path = tmp_path_factory.mktemp("digits") / "digits.npz"
+    np.savez(path, x_train=images[:1200], x_test=images[1200:])
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a small training, run by the command, and what it printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    done = run_command(
+        "train", digits, "--epochs", 4, "--batch-size", 32, "--learning-rate", 0.01, "--out", "runs/small", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "small", done.stdout
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    """A smooth colour test image, uint8 (45, 70, 3), of a size off every grid."""
+    y, x = np.mgrid[0:45, 0:70] / 70
+    return (np.stack([x, y, 0.5 + 0.4 * np.sin(9 * x * y)], axis=2) * 255).astype(np.uint8)

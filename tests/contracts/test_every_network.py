@@ -1,0 +1,135 @@
+"""The contract of networks and of the files written from them; a new network gets these tests free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pellucid.artifact import Card, write
+from pellucid.denoise import Denoiser
+from pellucid.errors import PellucidError
+from pellucid.models import NETWORKS, build
+
+pytestmark = pytest.mark.keras
+
+DENOISERS = [name for name, network in NETWORKS.items() if network.denoises]
+
+
+def shaken(name: str, channels: int) -> object:
+    """A network whose every weight, normalisation statistics included, differs from where it began."""
+    model = build(name, channels)
+    rng = np.random.default_rng(3)
+    # Moving variances must stay positive; around 1 no signal dies on its way.
+    model.set_weights(
+        [
+            np.abs(w + rng.normal(0, 0.05, w.shape)) if w.min() >= 0 else w + rng.normal(0, 0.05, w.shape)
+            for w in model.get_weights()
+        ]
+    )
+    return model
+
+
+def written(model: object, name: str, channels: int, folder: Path) -> Denoiser:
+    from pellucid.export import to_onnx
+    from pellucid.models.graph import receptive_field
+
+    grid = NETWORKS[name].multiple_of
+    card = Card(
+        name, channels, grid, receptive_field(model, grid), "gaussian:0.5", "nothing", "2026-01-01T00:00:00+00:00"
+    )
+    write(folder / "model.onnx", to_onnx(model, channels), card)
+    return Denoiser(folder)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", DENOISERS)
+def test_it_maps_images_of_any_size_on_its_grid(name: str, channels: int) -> None:
+    model = build(name, channels)
+    grid = NETWORKS[name].multiple_of
+    for height, width in ((grid, 3 * grid), (28, 28)):
+        image = np.random.default_rng(0).random((2, height, width, channels), dtype=np.float32)
+        result = np.asarray(model(image, training=False))
+        assert result.shape == image.shape
+        assert np.isfinite(result).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", DENOISERS)
+def test_its_file_answers_as_it_does(name: str, channels: int, tmp_path: Path) -> None:
+    model = shaken(name, channels)
+    denoiser = written(model, name, channels, tmp_path)
+    grid = NETWORKS[name].multiple_of
+    for count, height, width in ((1, 28, 28), (3, grid, 5 * grid)):
+        images = np.random.default_rng(1).random((count, height, width, channels), dtype=np.float32)
+        expected = np.asarray(model(images, training=False))
+        assert expected.std() > 1e-3
+        np.testing.assert_allclose(denoiser.batch(images), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_no_pixel_beyond_its_halo_matters(name: str, tmp_path: Path) -> None:
+    denoiser = written(shaken(name, 1), name, 1, tmp_path)
+    grid, halo = denoiser.card.multiple_of, denoiser.card.halo
+    reach = -(-halo // grid) * grid
+    side = 2 * reach + grid
+    image = np.random.default_rng(0).random((1, side, side, 1), dtype=np.float32)
+    cell = (0, slice(reach, reach + grid), slice(reach, reach + grid))
+    inside = image.copy()
+    keep = slice(reach - halo, reach + grid + halo)
+    mask = np.ones((side, side), bool)
+    mask[keep, keep] = False
+    inside[0, mask] = 1 - inside[0, mask]
+    np.testing.assert_allclose(denoiser.batch(inside)[cell], denoiser.batch(image)[cell], atol=1e-6)
+    if halo > 0:  # and it is not larger than it must be
+        edge = image.copy()
+        edge[0, reach - halo, :] = 1 - edge[0, reach - halo, :]
+        other = image.copy()
+        other[0, reach + grid + halo - 1, :] = 1 - other[0, reach + grid + halo - 1, :]
+        changed = [np.abs(denoiser.batch(one)[cell] - denoiser.batch(image)[cell]).max() for one in (edge, other)]
+        assert max(changed) > 0
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_its_file_is_minimal_and_takes_any_size(name: str, tmp_path: Path) -> None:
+    import onnx
+
+    written(build(name), name, 1, tmp_path)
+    proto = onnx.load(tmp_path / "model.onnx")
+    allowed = {"Conv", "ConvTranspose", "MaxPool", "Relu", "Sigmoid", "Add", "Concat"}
+    assert {node.op_type for node in proto.graph.node} <= allowed
+    assert [dim.dim_param for dim in proto.graph.input[0].type.tensor_type.shape.dim] == [
+        "batch",
+        "",
+        "height",
+        "width",
+    ]
+    if name == "classic":
+        assert len(proto.graph.node) == 12
+
+
+def test_the_classic_network_is_the_tutorials() -> None:
+    model = build("classic")
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+    kinds = [type(layer).__name__ for part in (encoder, decoder) for layer in part.layers[1:]]
+    assert kinds == [
+        *("Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D"),
+        *("Conv2D", "UpSampling2D", "Conv2D", "UpSampling2D", "Conv2D"),
+    ]
+    assert model.count_params() == 28_353
+    images = np.random.default_rng(0).random((2, 28, 28, 1), dtype=np.float32)
+    code = np.asarray(encoder(images))
+    assert code.shape == (2, 7, 7, 32)
+    np.testing.assert_allclose(np.asarray(decoder(code)), np.asarray(model(images)), atol=1e-6)
+
+
+def test_the_classifier_has_the_tutorials_shapes() -> None:
+    model = build("classifier")
+    assert [layer.output.shape[1:] for layer in model.layers[1:4]] == [(28, 28, 64), (28, 28, 32), (14, 14, 32)]
+    assert model.output_shape == (None, 10)
+
+
+def test_an_unknown_network_names_the_nearest() -> None:
+    with pytest.raises(PellucidError, match="Did you mean 'classic'"):
+        build("clasic")
