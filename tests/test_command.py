@@ -17,7 +17,7 @@ from PIL import Image
 
 from conftest import Command, run_command
 from pellucid.cli import main
-from pellucid.images import read_image, write_image
+from pellucid.formats import read_image, write_image
 
 pytestmark = pytest.mark.keras
 
@@ -160,6 +160,15 @@ def test_without_data_it_says_so_and_trains_on_strokes(command: Command) -> None
     assert done.returncode == 0, done.stderr
     assert "MNIST cannot be had" in done.stdout
     assert "strokes" in done.stdout
+
+
+def test_a_runs_config_is_a_recipe_that_repeats_it(trained: tuple[Path, str], command: Command, tmp_path: Path) -> None:
+    done = command("train", "--recipe", trained[0] / "config.json", "--out", "again")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "again" / "scores.json").read_text() == (trained[0] / "scores.json").read_text()
+    (tmp_path / "bad.json").write_text('{"epochs": 3, "colour": 1}')
+    refused = command("train", "--recipe", "bad.json")
+    assert (refused.returncode, "not a config" in refused.stderr) == (2, True)
 
 
 def test_the_tutorial_recipe_judges_on_the_noisy_test_set(digits: Path, command: Command, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pellucid.denoise import Denoiser
     from pellucid.errors import PellucidError
     from pellucid.evaluation import evaluate
-    from pellucid.images import read_image, write_image
+    from pellucid.formats import read_image, write_image
     from pellucid.workflow import train
 
 _PLACES = {
@@ -34,9 +34,9 @@ _PLACES = {
     "metrics": ("pellucid.metrics", None),
     "models": ("pellucid.models", None),
     "plots": ("pellucid.plots", None),
-    "read_image": ("pellucid.images", "read_image"),
+    "read_image": ("pellucid.formats", "read_image"),
     "train": ("pellucid.workflow", "train"),
-    "write_image": ("pellucid.images", "write_image"),
+    "write_image": ("pellucid.formats", "write_image"),
 }
 
 __all__ = [

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeGuard
 
+from pellucid import inspection, onnx_reader
+from pellucid.engines import AUTO, Session, choose
 from pellucid.errors import PellucidError
 from pellucid.files import atomic
 
@@ -21,6 +24,14 @@ KEY = "pellucid"
 VERSION = 1
 MODEL_NAME = "model.onnx"
 """The model file's name in a run folder."""
+MAX_BYTES = 256 * 2**20
+"""Size of a model file; that of the largest U-Nets used for denoising is about half."""
+MAX_GRID = 256
+"""Limit of `multiple_of`, in pixels: a grid of eight halvings."""
+MAX_HALO = 1024
+"""Limit of `halo`, in pixels; every tile of a large image is read with it all around."""
+MAX_LINE = 8000
+"""Characters of the longest text in a card."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,15 @@ class Card:
     format: int = VERSION
 
     def to_json(self) -> str:
-        """Return the card as JSON."""
-        return json.dumps(dataclasses.asdict(self))
+        """Return the card as JSON that `from_json` takes.
+
+        Characters of `trained_on` that no terminal should get are replaced, and scores that JSON cannot hold, such as
+        the infinite PSNR of two equal images, are left out.
+        """
+        trained_on = "".join(character if character.isprintable() else "\ufffd" for character in self.trained_on)
+        scores = {name: score for name, score in self.scores.items() if math.isfinite(score)}
+        shown = dataclasses.replace(self, trained_on=trained_on[:MAX_LINE], scores=scores)
+        return json.dumps(dataclasses.asdict(shown))
 
     @classmethod
     def from_json(cls, text: str) -> Card:
@@ -65,21 +83,68 @@ class Card:
         Raises
         ------
         PellucidError
-            If something is missing, of the wrong type, or of a newer version.
+            If something is missing, too much, of the wrong type or out of range, or of a newer version. The text
+            completes "the model file ...".
         """
         try:
-            values = json.loads(text)
-            if values["format"] > VERSION:
-                raise PellucidError(f"the model file is of the newer format {values['format']}. Update pellucid.")
-            card = cls(**{**values, "value_range": tuple(values["value_range"])})
-            counts = (card.channels, card.multiple_of, card.halo)
-            valid = all(isinstance(number, int) for number in counts) and card.channels in (1, 3)
-            valid = valid and 1 <= card.multiple_of <= 1024 and 0 <= card.halo <= 65536
-        except (ValueError, TypeError, KeyError) as error:
-            raise PellucidError(f"the model file's description cannot be read: {error}.") from error
-        if not valid or card.value_range != (0.0, 1.0):
-            raise PellucidError("the model file's description is not one that this version of pellucid can use.")
-        return card
+            values = json.loads(text, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            raise PellucidError(f"has a card that is not JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise PellucidError("has a card without fields")
+        newest = values.get("format")
+        if isinstance(newest, int) and newest > VERSION:
+            raise PellucidError(f"is of the newer format {newest}; update pellucid")
+        known = {item.name for item in dataclasses.fields(cls)}
+        if set(values) != known:
+            differing = ", ".join(sorted(known ^ set(values)))[:200]
+            raise PellucidError(f"has a card whose fields are not {', '.join(sorted(known))}: {differing!r}")
+        wrong = [name for name, value in values.items() if not _fits(name, value)]
+        if wrong:
+            raise PellucidError(f"has a card with {str(values[wrong[0]])[:80]!r} as its {wrong[0]}")
+        return cls(**{**values, "value_range": tuple(values["value_range"])})
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a field of the card, as JSON has it, is of the type and in the range that it may be."""
+    match name:
+        case "channels":
+            return _whole(value, 1, 3) and value != 2
+        case "multiple_of":
+            return _whole(value, 1, MAX_GRID)
+        case "halo":
+            return _whole(value, 0, MAX_HALO)
+        case "format":
+            return _whole(value, 1, VERSION)
+        case "value_range":
+            return isinstance(value, list) and [type(end) for end in value] == [float] * 2 and value == [0, 1]
+        case "scores":
+            return _table(value) and all(_finite(score) for score in value.values())
+        case "versions":
+            return _table(value) and all(_line(version) for version in value.values())
+        case _:
+            return _line(value)
+
+
+def _whole(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most  # a bool is an int to isinstance
+
+
+def _finite(value: object) -> bool:
+    return (type(value) is int and abs(value) < 2**53) or (type(value) is float and math.isfinite(value))
+
+
+def _line(value: object) -> bool:
+    """Whether it is text that a terminal may show: no control characters."""
+    return isinstance(value, str) and len(value) <= MAX_LINE and value.isprintable()
+
+
+def _table(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict) and len(value) <= 100 and all(_line(key) for key in value)
 
 
 def locate(source: str | os.PathLike[str]) -> Path:
@@ -98,10 +163,12 @@ def locate(source: str | os.PathLike[str]) -> Path:
                 f"the folder {path} holds no {MODEL_NAME}; expected a run folder of a finished training."
             )
         return inside
-    if not path.is_file():
+    if not path.exists():
         raise PellucidError(
             f"no model at {path}; expected a run folder or an .onnx file. Train one first: pellucid train."
         )
+    if not path.is_file():
+        raise PellucidError(f"{path} is a device, pipe or socket; expected a run folder or an .onnx file.")
     return path
 
 
@@ -113,26 +180,43 @@ def write(path: Path, graph: Any, card: Card) -> None:
         temporary.write_bytes(graph.SerializeToString(deterministic=True))
 
 
-def open_session(path: Path, threads: int = 0) -> tuple[Any, Card]:
-    """Open a model file: (an `onnxruntime.InferenceSession` on the CPU, its card).
+def open_session(path: Path, threads: int = 0, engine: str = AUTO) -> tuple[Session, Card]:
+    """Read a model file, check it, and let an engine load it: (the loaded graph, its card).
+
+    Whoever made the file, it cannot do more than turn an image into another: see `inspection`.
+
+    Parameters
+    ----------
+    path : the file
+    threads : for the engine; 0 leaves the choice to it
+    engine : one of `engines.ENGINES`, or "auto"
 
     Raises
     ------
     PellucidError
-        If it is not an ONNX file, or was not written by pellucid.
+        If it is not an ONNX file, was not written by pellucid, or the engine is not there.
     """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    load = choose(engine, threads)
+    content = _content(path)
     try:
-        session = ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        model = onnx_reader.read(content)
+        entries = model["metadata_props"]
+        if [entry["key"] for entry in entries] != [KEY]:
+            raise PellucidError("is an ONNX file, but not a denoiser that pellucid wrote: it has no card, or more")
+        card = Card.from_json(entries[0]["value"] or "")
+        inspection.check(model, card.channels, card.multiple_of)
+        return load(content), card
+    except PellucidError as error:
+        raise PellucidError(f"{path} {error}.") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size) if size <= MAX_BYTES else b""
     except OSError as error:
         raise PellucidError(f"cannot read {path}: {error.strerror}.") from error
-    except Exception as error:  # ONNX Runtime's errors have no common class
-        raise PellucidError(f"{path} is not a model file, or it is damaged; expected an .onnx file.") from error
-    text = session.get_modelmeta().custom_metadata_map.get(KEY)
-    if text is None:
-        raise PellucidError(f"{path} is an ONNX file, but not a denoiser that pellucid wrote: it has no card.")
-    return session, Card.from_json(text)
+    if size > MAX_BYTES:
+        raise PellucidError(f"{path} is larger than {MAX_BYTES // 2**20} MiB, which no pellucid model is.")
+    return content

@@ -12,13 +12,21 @@ from numpy.typing import NDArray
 
 from pellucid.artifact import Card, locate, open_session
 from pellucid.images import Image, as_channels, from_unit, to_unit
+from pellucid.tiling import Tiling
 
 Denoise = Callable[[Image], Image]
 """What every denoiser is, learned or classical: one image (float32 HWC, [0, 1]) to its clean guess, same shape."""
 
 
+WHOLE = 2**20
+"""Images of up to so many pixels are run whole, larger ones in tiles: memory stays bounded, and caches are used."""
+
+TILE = 512
+"""Side of a tile's own square, in pixels, rounded up to the model's grid."""
+
+
 class Denoiser:
-    """A trained model file, run by ONNX Runtime.
+    """A trained model file, run by ONNX Runtime or another engine.
 
         denoiser = Denoiser("runs/latest")
         clean = denoiser(noisy)
@@ -26,27 +34,30 @@ class Denoiser:
     Parameters
     ----------
     source : a run folder or an `.onnx` file that pellucid wrote
-    threads : for ONNX Runtime; 0 leaves the choice to it
+    threads : for the engine; 0 leaves the choice to it
+    engine : "onnxruntime", "openvino" (needs the extra `pellucid[openvino]`), or "auto", which is ONNX Runtime
 
     Attributes
     ----------
     card : what the model file says of itself
+    engine : the engine that runs it
     path : the model file
 
     Raises
     ------
     PellucidError
-        If there is no such file, or it is not a denoiser.
+        If there is no such file, it is not a denoiser, or the engine is not installed.
     """
 
-    def __init__(self, source: str | os.PathLike[str], threads: int = 0) -> None:
+    def __init__(self, source: str | os.PathLike[str], threads: int = 0, engine: str = "auto") -> None:
         self.path: Path = locate(source)
-        self._session, self.card = open_session(self.path, threads)
-        self._input = self._session.get_inputs()[0].name
+        session, self.card = open_session(self.path, threads, engine)
+        self.engine, self._run = session.engine, session.run
 
     def __repr__(self) -> str:
         card: Card = self.card
-        return f"Denoiser({str(self.path)!r}: {card.network}, {card.channels} channels, for {card.noise})"
+        about = f"{card.network}, {card.channels} channels, for {card.noise}"
+        return f"Denoiser({str(self.path)!r}: {about}, run by {self.engine})"
 
     def __call__(self, image: NDArray[Any]) -> NDArray[Any]:
         """Denoise one image of any size.
@@ -66,6 +77,26 @@ class Denoiser:
         PellucidError
             If the image is not one (see `images.to_unit`).
         """
+        array = np.asarray(image)
+        if array.ndim < 2 or array.shape[0] * array.shape[1] <= WHOLE:
+            return self.piece(array)
+        return self.in_tiles(array, self.tiling)
+
+    @property
+    def tiling(self) -> Tiling:
+        """How images of more than `WHOLE` pixels are cut; put together, the tiles equal the whole."""
+        grid = self.card.multiple_of
+        return Tiling(-(-TILE // grid) * grid, self.card.halo, grid)
+
+    def in_tiles(self, image: NDArray[Any], tiling: Tiling) -> NDArray[Any]:
+        """Denoise one image tile by tile; parameters and errors as calling, and the same result as `piece`."""
+        result = np.empty(image.shape, image.dtype)
+        for rows, columns in tiling.tiles(*image.shape[:2]):
+            result[rows.own, columns.own] = self.piece(image[rows.read, columns.read])[rows.crop, columns.crop]
+        return result
+
+    def piece(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Denoise one image in a single run, whatever its size; parameters and errors as calling."""
         unit = to_unit(image)
         given = unit.shape[2]
         if self.card.channels == 1:
@@ -73,7 +104,7 @@ class Denoiser:
             result = np.moveaxis(self.batch(planes)[..., 0], 0, 2)
         else:
             result = as_channels(self.batch(as_channels(unit, 3)[None])[0], given)
-        return from_unit(result, np.asarray(image))
+        return from_unit(result, image)
 
     def batch(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Denoise several images of one size.
@@ -91,5 +122,5 @@ class Denoiser:
         if bottom or right:
             images = np.pad(images, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="symmetric")
         noisy = np.ascontiguousarray(np.moveaxis(images, 3, 1), dtype=np.float32)
-        (result,) = self._session.run(None, {self._input: noisy})
+        result = self._run(noisy)
         return np.ascontiguousarray(np.moveaxis(result, 1, 3)[:, :height, :width])

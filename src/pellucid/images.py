@@ -1,4 +1,4 @@
-"""The image contract, and reading and writing image files.
+"""The image contract.
 
 Inside pellucid an image is float32 in [0, 1], laid out HWC (several: NHWC), with 1 or 3 channels. Integer types live
 at the edges: `to_unit` brings an array in, `from_unit` gives it back as it came.
@@ -6,39 +6,16 @@ at the edges: `to_unit` brings an array in, `from_unit` gives it back as it came
 
 from __future__ import annotations
 
-import contextlib
-import os
-import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import PellucidError
-from pellucid.files import atomic
 
 Image = NDArray[np.float32]
 """One image: float32, (height, width, channels), channels 1 or 3, nominally in [0, 1]."""
 
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".bmp", ".pgm", ".ppm")
-"""The file name endings that pellucid reads and writes."""
-
-MAX_PIXELS = 2**28
-"""Larger files are refused: a few bytes can claim any size."""
-
-_FORMATS = ("PNG", "TIFF", "JPEG", "WEBP", "BMP", "PPM")  # the decoders that strangers' files may reach
-_BYTES = {("uint8", 1), ("uint8", 3)}
-_HOLDS = {  # what a format gives back as it was written: dtype and channels
-    ".png": {("bool", 1), ("uint16", 1), ("uint8", 2), ("uint8", 4), *_BYTES},
-    ".webp": {("uint8", 4), *_BYTES},  # gray comes back as three equal channels
-    ".bmp": {("bool", 1), *_BYTES},
-    ".jpg": _BYTES,
-    ".jpeg": _BYTES,
-    ".pgm": {("uint8", 1), ("uint16", 1)},
-    ".ppm": {("uint8", 3)},
-}
-_EXIF_ORIENTATION = 0x0112
 _FLOAT_LIMITS = (-8.0, 9.0)  # unclipped noise may leave [0, 1]; an image in 0..255 leaves this too
 
 
@@ -133,149 +110,3 @@ def as_channels(image: Image, channels: int) -> Image:
     if channels == 1:
         return np.asarray(image.mean(axis=-1, keepdims=True, dtype=np.float32))
     return np.repeat(image, channels, axis=-1)
-
-
-def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
-    """Read an image file as it is: (H, W) gray or (H, W, C) colour or with alpha; bool, uint8, uint16 or float.
-
-    A palette is resolved to RGB or RGBA. The EXIF orientation is applied.
-
-    Raises
-    ------
-    PellucidError
-        If the file is missing, empty, truncated, not an image, of a kind that is not read, or larger than
-        `MAX_PIXELS`.
-    """
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise PellucidError(f"cannot read {path}: {error.strerror}. Check the name.") from error
-    if path.is_dir():
-        raise PellucidError(f"{path} is a folder; expected an image file. Name the files in it.")
-    if size == 0:
-        raise PellucidError(f"{path} is empty (0 bytes); expected an image file.")
-    if path.suffix.lower() == ".npy":
-        return read_array(path)
-    return _read_tiff(path) if path.suffix.lower() in (".tif", ".tiff") else _read_pillow(path)
-
-
-def probe(path: str | os.PathLike[str]) -> tuple[int, int, int]:
-    """Return (height, width, colour channels) from an image file's header alone; errors as `read_image`."""
-    from PIL import Image as pillow
-
-    path = Path(path)
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        with contextlib.suppress(Exception), pillow.open(path, formats=_FORMATS) as opened:
-            width, height = opened.size
-            if opened.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # stored lying on its side
-                width, height = height, width
-            return height, width, 1 if opened.mode in ("1", "L", "LA", "I", "I;16", "F") else 3
-    array = read_image(path)  # a TIFF, or a file with something wrong that reading it will name
-    return array.shape[0], array.shape[1], to_unit(array[:1, :1], str(path)).shape[2]
-
-
-def _read_pillow(path: Path) -> NDArray[Any]:
-    from PIL import Image as pillow
-    from PIL import ImageOps, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what matters about a file is raised, or checked here
-            with pillow.open(path, formats=_FORMATS) as opened:
-                _check_size(path, opened.width, opened.height)
-                if opened.format == "PNG" and _png_is_deep_colour(path):
-                    raise PellucidError(
-                        f"{path} is a 16-bit colour PNG, which would lose half its bits here. Save it as TIFF."
-                    )
-                picture = ImageOps.exif_transpose(opened)
-                if picture.mode == "P":
-                    picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-                if picture.mode == "I":  # how Pillow holds 16-bit PGM
-                    return np.asarray(picture).astype(np.uint16)
-                if picture.mode not in ("1", "L", "LA", "RGB", "RGBA", "I;16", "F"):
-                    raise PellucidError(
-                        f"{path} has the colour mode {picture.mode}; expected gray or RGB. Convert it first."
-                    )
-                return np.array(picture)
-    except PellucidError:
-        raise
-    except UnidentifiedImageError as error:
-        raise PellucidError(
-            f"{path} is not an image that pellucid reads ({', '.join(_FORMATS)}). Convert it first."
-        ) from error
-    except Exception as error:  # decoders raise nearly anything on hostile bytes
-        raise PellucidError(f"{path} is damaged or truncated: {error}.") from error
-
-
-def _png_is_deep_colour(path: Path) -> bool:
-    with path.open("rb") as file:
-        header = file.read(26)  # signature, IHDR length and name, width, height, then bit depth and colour type
-    return len(header) == 26 and header[24] == 16 and header[25] != 0
-
-
-def _read_tiff(path: Path) -> NDArray[Any]:
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as opened:
-            if len(opened.pages) != 1:
-                raise PellucidError(f"{path} has {len(opened.pages)} pages; expected one image. Save a single page.")
-            page = opened.pages.first
-            _check_size(path, page.imagewidth, page.imagelength)
-            array: NDArray[Any] = page.asarray()
-    except PellucidError:
-        raise
-    except Exception as error:  # as above
-        raise PellucidError(f"{path} is not a TIFF file that pellucid reads, or it is damaged: {error}.") from error
-    if array.ndim not in (2, 3):
-        raise PellucidError(f"{path} has the shape {array.shape}; expected one gray or RGB image.")
-    return array
-
-
-def _check_size(path: Path, width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise PellucidError(
-            f"{path} claims {width}x{height} pixels, more than the limit of {MAX_PIXELS}. Cut it up first."
-        )
-
-
-def read_array(path: Path) -> NDArray[Any]:
-    """Open a .npy file memory-mapped; nothing in it is ever unpickled."""
-    try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise PellucidError(f"{path} is not a NumPy array file that pellucid reads: {error}.") from error
-
-
-def write_image(path: str | os.PathLike[str], array: NDArray[Any]) -> None:
-    """Write `array`, as `read_image` returns it, in the format that the name's ending says; whole or not at all.
-
-    Raises
-    ------
-    PellucidError
-        If the ending is not known, the format cannot hold the array, or the place cannot be written.
-    """
-    from PIL import Image as pillow
-
-    suffix = Path(path).suffix.lower()
-    if suffix not in (*SUFFIXES, ".npy"):
-        raise PellucidError(f"cannot write {path}: the ending {suffix!r} is not one of {' '.join(SUFFIXES)} .npy.")
-    gray = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    held = _HOLDS.get(suffix)
-    if held and (gray.dtype.name, 1 if gray.ndim == 2 else gray.shape[2]) not in held:
-        raise PellucidError(
-            f"cannot write {path}: the format does not hold {gray.dtype} of shape {gray.shape}. Use .tiff or .npy."
-        )
-    with atomic(path) as temporary:
-        if suffix == ".npy":
-            np.save(temporary, array, allow_pickle=False)
-        elif suffix in (".tif", ".tiff"):
-            import tifffile
-
-            colours = gray.shape[2] if gray.ndim == 3 else 1
-            extra: dict[str, Any] = {"extrasamples": ["unassalpha"]} if colours in (2, 4) else {}
-            tifffile.imwrite(temporary, gray, photometric="rgb" if colours > 2 else "minisblack", **extra)
-        else:
-            options: dict[str, Any] = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
-            pillow.fromarray(gray).save(temporary, **options)

@@ -60,7 +60,9 @@ def gallery(rows: Mapping[str, Sequence[Image]], title: str = "", notes: Sequenc
     return figure
 
 
-def curves(history: Sequence[Mapping[str, float]], floor: float | None = None, name: str = "loss") -> Figure:
+def curves(
+    history: Sequence[Mapping[str, float]], floor: float | None = None, name: str = "loss", part: str = "validation"
+) -> Figure:
     """Return the learning curves of a run.
 
     Parameters
@@ -68,6 +70,7 @@ def curves(history: Sequence[Mapping[str, float]], floor: float | None = None, n
     history : one mapping per epoch with `epoch`, `loss` and `validation_loss`
     floor : the least value the loss can take, drawn as a line; None draws none
     name : of the loss, for the axis
+    part : of the data that `validation_loss` was taken on
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -76,7 +79,7 @@ def curves(history: Sequence[Mapping[str, float]], floor: float | None = None, n
     axis = figure.subplots()
     epochs = [row["epoch"] for row in history]
     axis.plot(epochs, [row["loss"] for row in history], "o-", label="training")
-    axis.plot(epochs, [row["validation_loss"] for row in history], "s-", label="validation")
+    axis.plot(epochs, [row["validation_loss"] for row in history], "s-", label=part)
     if floor is not None:
         axis.axhline(floor, color="gray", linestyle=":", label=f"floor {floor:.4f}")
     axis.set(xlabel="epoch", ylabel=name)

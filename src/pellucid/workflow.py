@@ -24,7 +24,7 @@ from pellucid.models import NETWORKS, build, require_keras
 from pellucid.progress import progress
 from pellucid.randomness import Stream, generator
 from pellucid.training.batches import Batches, Patches
-from pellucid.training.config import Config, recipe
+from pellucid.training.config import RECIPES, Config, recipe
 from pellucid.verdict import verdict
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def train(
     Parameters
     ----------
     data : a data set's name, or a path (see `load`); None takes MNIST where it can be had, else `strokes`
-    recipe_name : a name in `RECIPES`
+    recipe_name : a name in `RECIPES`, or the path of a run's `config.json`, whose data is used if `data` is None
     out : the run folder to make; None names one in `runs`. `runs/latest` always leads to the newest.
     say : called with lines of what happens
     changes : values of `Config` that differ from the recipe's
@@ -81,6 +81,8 @@ def train(
         If something asked for is not allowed or not there, or the folder already holds a run.
     """
     config = recipe(recipe_name, **changes)
+    if data is None and recipe_name not in RECIPES:
+        data = config.data
     if config.model not in NETWORKS:
         raise unknown("network", config.model, NETWORKS)
     if not NETWORKS[config.model].denoises:
@@ -213,7 +215,7 @@ class _Trained:
         if loss == "bce":
             some = [chosen[index][None] for index in range(min(len(chosen), 1000))]
             floor = float(np.mean([metrics.bce(image, image)[0] for image in some]))
-        return plots.curves([epoch.row() for epoch in fitted.history], floor, loss)
+        return plots.curves([epoch.row() for epoch in fitted.history], floor, loss, self.config.validate_on)
 
 
 def _load(data: str | os.PathLike[str] | None, seed: int, say: Say) -> Split:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,9 @@ import pytest
 
 from pellucid.artifact import Card, write
 from pellucid.denoise import Denoiser
+from pellucid.engines import ENGINES
 from pellucid.errors import PellucidError
+from pellucid.export import TOLERANCE, compare, to_onnx
 from pellucid.models import NETWORKS, build
 
 pytestmark = pytest.mark.keras
@@ -21,18 +26,18 @@ def shaken(name: str, channels: int) -> object:
     """A network whose every weight, normalisation statistics included, differs from where it began."""
     model = build(name, channels)
     rng = np.random.default_rng(3)
-    # Moving variances must stay positive; around 1 no signal dies on its way.
-    model.set_weights(
-        [
-            np.abs(w + rng.normal(0, 0.05, w.shape)) if w.min() >= 0 else w + rng.normal(0, 0.05, w.shape)
-            for w in model.get_weights()
-        ]
-    )
+
+    def drawn(w: np.ndarray) -> np.ndarray:
+        if w.ndim == 4:  # nothing of the backend's own random numbers is left
+            return rng.normal(0, np.sqrt(2 / np.prod(w.shape[:3])), w.shape)
+        # Moving variances must stay positive; around 1 no signal dies on its way.
+        return np.abs(w + rng.normal(0, 0.05, w.shape))
+
+    model.set_weights([drawn(w) for w in model.get_weights()])
     return model
 
 
-def written(model: object, name: str, channels: int, folder: Path) -> Denoiser:
-    from pellucid.export import to_onnx
+def written(model: object, name: str, channels: int, folder: Path, engine: str = "auto") -> Denoiser:
     from pellucid.models.graph import receptive_field
 
     grid = NETWORKS[name].multiple_of
@@ -40,7 +45,7 @@ def written(model: object, name: str, channels: int, folder: Path) -> Denoiser:
         name, channels, grid, receptive_field(model, grid), "gaussian:0.5", "nothing", "2026-01-01T00:00:00+00:00"
     )
     write(folder / "model.onnx", to_onnx(model, channels), card)
-    return Denoiser(folder)
+    return Denoiser(folder, engine=engine)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -55,17 +60,52 @@ def test_it_maps_images_of_any_size_on_its_grid(name: str, channels: int) -> Non
         assert np.isfinite(result).all()
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", DENOISERS)
-def test_its_file_answers_as_it_does(name: str, channels: int, tmp_path: Path) -> None:
+def test_every_engine_answers_as_keras_does(name: str, channels: int, engine: str, tmp_path: Path) -> None:
+    """The conformance of files: within `TOLERANCE` = 1e-5 of Keras, for every network, size and batch."""
     model = shaken(name, channels)
-    denoiser = written(model, name, channels, tmp_path)
+    denoiser = written(model, name, channels, tmp_path, engine)
     grid = NETWORKS[name].multiple_of
-    for count, height, width in ((1, 28, 28), (3, grid, 5 * grid)):
+    for count, height, width in ((1, 28, 28), (128, 28, 28), (3, grid, 5 * grid), (2, 9 * grid, grid), (1, 132, 100)):
         images = np.random.default_rng(1).random((count, height, width, channels), dtype=np.float32)
         expected = np.asarray(model(images, training=False))
         assert expected.std() > 1e-3
-        np.testing.assert_allclose(denoiser.batch(images), expected, atol=1e-5)
+        np.testing.assert_allclose(denoiser.batch(images), expected, rtol=0, atol=TOLERANCE)
+
+
+def test_a_file_that_answers_differently_is_refused(tmp_path: Path) -> None:
+    model = shaken("classic", 1)
+    denoiser = written(model, "classic", 1, tmp_path)
+    assert compare(denoiser.batch, lambda images: np.asarray(model(images)), 1, 4) < TOLERANCE
+    for wrong in (lambda images: np.asarray(model(images)) + 2e-5, lambda images: images * np.nan):
+        with pytest.raises(PellucidError, match="differs from the trained one"):
+            compare(denoiser.batch, wrong, 1, 4)
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_every_backend_writes_the_same_bytes(name: str, tmp_path: Path) -> None:
+    """The file of a network whose weights are set depends on nothing else."""
+    import keras
+
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+    pytest.importorskip(other)
+    code = (
+        "import sys; from pathlib import Path; from test_every_network import shaken, written\n"
+        "written(shaken(sys.argv[1], 3), sys.argv[1], 3, Path(sys.argv[2]))"
+    )
+    folder = tmp_path / other
+    folder.mkdir()
+    subprocess.run(
+        [sys.executable, "-c", code, name, str(folder)],
+        cwd=Path(__file__).parent,
+        env={**os.environ, "KERAS_BACKEND": other},
+        check=True,
+    )
+    build(name)  # so that Keras gives the layers of this one other names
+    written(shaken(name, 3), name, 3, tmp_path)
+    assert (tmp_path / "model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
 
 
 @pytest.mark.parametrize("name", DENOISERS)

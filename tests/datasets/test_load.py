@@ -10,7 +10,7 @@ import pytest
 from pellucid.datasets import NAMED, Images, Split, load
 from pellucid.datasets.idx import read_idx
 from pellucid.errors import PellucidError
-from pellucid.images import write_image
+from pellucid.formats import write_image
 
 
 def contents(images: Images) -> list[bytes]:

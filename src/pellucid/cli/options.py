@@ -37,7 +37,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     from pellucid.training.config import RECIPES, Config
 
     command.add_argument("data", nargs="?", help="data set name, folder, .npz, .npy or IDX; none: MNIST, or strokes")
-    command.add_argument("--recipe", default="default", help=f"where the settings start from: {', '.join(RECIPES)}")
+    command.add_argument("--recipe", default="default", help=f"{', '.join(RECIPES)}, or a run's config.json")
     command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: a new one in runs)")
     settings = command.add_argument_group(
         "settings", "each overrides the recipe; shown are those of the default recipe"
@@ -59,12 +59,27 @@ def _setting(group: Any, item: dataclasses.Field[Any]) -> None:
 
 
 def _denoise(command: argparse.ArgumentParser) -> None:
-    command.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
+    command.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="image files, folders, patterns such as 'scans/*.png'; - reads standard input",
+    )
     _model(command)
-    command.add_argument("-o", "--output", help="file to write; for several images, a folder")
+    command.add_argument("-o", "--output", help="file to write; for several images, a folder; - writes standard output")
+    command.add_argument("-r", "--recursive", action="store_true", help="folders below the given ones, too")
     command.add_argument(
         "--overwrite", action="store_true", help="replace outputs that exist; inputs are never replaced"
     )
+    command.add_argument("--skip-existing", action="store_true", help="leave out images whose output exists")
+    command.add_argument(
+        "--memory", metavar="SIZE", help="stay within this much memory, as in 500MB; TIFF and .npy are streamed"
+    )
+    command.add_argument("--engine", default="auto", help="onnxruntime (auto takes it) or openvino")
+    command.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="files at a time (default: one per processor)"
+    )
+    command.add_argument("--max-pixels", type=float, metavar="N", help="refuse larger images (default 2.7e8)")
 
 
 def _evaluate(command: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from pellucid.datasets.sources import ArrayImages, FileImages, find_images
 from pellucid.datasets.split import Split, assemble, split, split_official
 from pellucid.datasets.strokes import draw_digits
 from pellucid.errors import PellucidError, unknown
-from pellucid.images import read_array
+from pellucid.formats import read_array
 
 NAMED = {
     "mnist": "handwritten digits, 28x28 gray, 60,000 to train and 10,000 to test",

@@ -7,6 +7,7 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -20,6 +21,12 @@ TIMEOUT = (4, 30)
 """Seconds to wait for a connection, and for the next bytes."""
 
 _TRAIN, _TEST = "train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"
+
+
+_KERAS_PIXELS = (  # sha256 of the shape, written as Python does, and the bytes of Keras' two arrays
+    "783b1c0807cfc66ca1ef125e96f8a41ab816d75b1d8d28920718b6428b08cb9e",
+    "010c0c13f96d5658bae4c04d605aa85a9ac8bc6ce619f5cb5f05aeb402f41514",
+)
 
 
 @dataclass(frozen=True)
@@ -120,9 +127,13 @@ def _read_keras(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
             train, test = arrays["x_train"], arrays["x_test"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise PellucidError(f"Keras' copy {path} cannot be read: {error}. Delete it.") from error
-    if train.shape != (60000, 28, 28) or test.shape != (10000, 28, 28) or train.dtype != np.uint8:
-        raise PellucidError(f"Keras' copy {path} does not hold 60,000 + 10,000 images of 28x28 bytes. Delete it.")
+    if (_digest(train), _digest(test)) != _KERAS_PIXELS:
+        raise PellucidError(f"Keras' copy {path} does not hold the published images (their sha256 differs). Delete it.")
     return train, test
+
+
+def _digest(array: NDArray[Any]) -> str:
+    return hashlib.sha256(str(array.shape).encode() + array.tobytes()).hexdigest()
 
 
 def _is_published(path: Path, digest: str) -> bool:

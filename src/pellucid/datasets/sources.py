@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pellucid.corruptions import Batch
 from pellucid.errors import PellucidError
-from pellucid.images import SUFFIXES, Image, as_channels, probe, read_image, scale_batch, to_unit
+from pellucid.formats import SUFFIXES, probe, read_image
+from pellucid.images import Image, as_channels, scale_batch, to_unit
 
 CACHE_BYTES = 2**29
 """A folder's decoded images are kept in memory up to this many bytes; the others are read again each time."""

@@ -106,15 +106,24 @@ RECIPES: dict[str, Config] = {
 def recipe(name: str, **changes: Any) -> Config:
     """Return a recipe's config with some values changed.
 
+    Parameters
+    ----------
+    name : a name in `RECIPES`, or the path of a run's `config.json`
+    changes : values of `Config`
+
     Raises
     ------
     PellucidError
         If there is no such recipe or no such value.
     """
-    if name not in RECIPES:
-        raise unknown("recipe", name, RECIPES)
+    start = RECIPES.get(name)
+    if start is None:
+        path = Path(name)
+        if not path.is_file():
+            raise unknown("recipe", name, RECIPES)
+        start = Config.from_json(path.read_text(encoding="utf-8", errors="replace"))
     known = {item.name for item in dataclasses.fields(Config)}
     for key in changes:
         if key not in known:
             raise unknown("option", key, known)
-    return dataclasses.replace(RECIPES[name], **changes)
+    return dataclasses.replace(start, **changes)

@@ -23,7 +23,7 @@ LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is known after an epoch: losses as means over images; seconds spent on training, validation apart."""
+    """What is known after an epoch: losses as means over images, and the seconds that training and validation took."""
 
     epoch: int
     loss: float
@@ -31,6 +31,7 @@ class Epoch:
     learning_rate: float
     images_per_second: float
     seconds: float
+    validation_seconds: float
 
     def row(self) -> dict[str, float]:
         """Return the values by name."""
@@ -84,13 +85,15 @@ def fit(
             begin = time.monotonic()
             loss = _train_epoch(model, training, number, rate, report)
             seconds = time.monotonic() - begin
+            validated = validation_loss(model, validation)
             now = Epoch(
-                number + 1,
-                loss,
-                validation_loss(model, validation),
-                rate((number + 1) * len(training) - 1),
-                len(training.patches) / seconds,
-                seconds,
+                epoch=number + 1,
+                loss=loss,
+                validation_loss=validated,
+                learning_rate=rate((number + 1) * len(training) - 1),
+                images_per_second=len(training.patches) / seconds,
+                seconds=seconds,
+                validation_seconds=time.monotonic() - begin - seconds,
             )
             history.append(now)
             improved = best < 0 or not choosing or now.validation_loss < history[best].validation_loss

@@ -1,0 +1,48 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Real images beside the project are used where they are.
+ifneq ($(wildcard ../shared/datasets),)
+export PELLUCID_DATA ?= $(abspath ../shared/datasets)
+endif
+
+.PHONY: demo test lint unit jax wheel clean
+
+demo: $(VENV)/.train  ## train a denoiser, judge it, draw it
+	$(BIN)/pellucid train --recipe quick
+
+test: lint unit jax wheel  ## all checks
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.test
+	$(BIN)/pytest
+
+jax: $(VENV)/.test  ## the contracts once more on the second backend
+	KERAS_BACKEND=jax $(BIN)/pytest -q tests/contracts tests/training
+
+wheel: $(VENV)/.test  ## the built wheel denoises in an environment without Keras
+	rm -rf .build && $(BIN)/python -m build --wheel --outdir .build
+	$(PYTHON) -m venv .build/venv && .build/venv/bin/pip install -q .build/*.whl
+	$(BIN)/python tests/make_model.py .build
+	cd .build && venv/bin/pellucid denoise noisy.png -m model.onnx && test -s noisy.denoised.png
+	! .build/venv/bin/python -c "import keras" 2>/dev/null
+
+$(VENV)/.train: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e ".[tensorflow]"
+	touch $@
+
+$(VENV)/.test: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e ".[tensorflow,jax,test]"
+	touch $(VENV)/.train $@
+
+clean:
+	rm -rf $(VENV) .build

@@ -1,0 +1,214 @@
+"""Denoising files, one or millions: what to read, where to write, and threads that keep the processor busy."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+from pellucid.denoise import Denoiser
+from pellucid.errors import PellucidError
+from pellucid.formats import SUFFIXES, Limits, Picture, read_picture, write_picture
+from pellucid.images import to_unit
+from pellucid.progress import Report
+from pellucid.streaming import can_stream, denoise_stream
+
+MARK = ".denoised"
+"""What an output's name has between stem and ending when it is written beside its input."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read and the file to write."""
+
+    source: Path
+    target: Path
+
+
+@dataclass
+class Outcome:
+    """What became of the jobs.
+
+    Attributes
+    ----------
+    written : files that were written
+    failed : the source and, in one sentence, the reason, of each that was not
+    notes : what a user should know of the results, with the number of files it holds for
+    """
+
+    written: int = 0
+    failed: list[tuple[Path, str]] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+def plan(
+    inputs: Sequence[str],
+    output: str | None,
+    *,
+    recursive: bool = False,
+    overwrite: bool = False,
+    skip_existing: bool = False,
+) -> list[Job]:
+    """Find the files to read, and name the files to write.
+
+    Parameters
+    ----------
+    inputs : image files, folders of images, or patterns such as `scans/*.png`
+    output : a file for a single input file, else a folder in which the tree of the inputs is mirrored; None writes
+        beside each input, as `name.denoised.png`
+    recursive : look into folders below the given ones, too
+    overwrite : outputs may replace files that exist
+    skip_existing : leave out inputs whose output exists
+
+    Raises
+    ------
+    PellucidError
+        If nothing is found, an output exists, an output is an input, or two inputs have the same output.
+    """
+    found = [pair for name in inputs for pair in _find(name, recursive)]
+    single = len(found) == 1 and len(inputs) == 1 and not Path(inputs[0]).is_dir()
+    jobs = [Job(path, _target(path, relative, output, single)) for path, relative in found]
+    if output is None:  # the results of an earlier run are not images to denoise
+        made = {job.target for job in jobs}
+        jobs = [job for job in jobs if job.source not in made or str(job.source) in inputs]
+    sources = {job.source.resolve() for job in jobs}
+    targets: set[Path] = set()
+    kept = []
+    for job in jobs:
+        place = job.target.resolve()
+        if place in sources:
+            raise PellucidError(f"{job.target} is an input; inputs are never replaced. Choose another -o.")
+        if place in targets:
+            raise PellucidError(f"two inputs would be written to {job.target}. Denoise them one by one, or rename one.")
+        targets.add(place)
+        if job.target.exists() and not overwrite:
+            if skip_existing:
+                continue
+            raise PellucidError(
+                f"{job.target} exists already. Add --overwrite or --skip-existing, or choose another -o."
+            )
+        kept.append(job)
+    return kept
+
+
+def _find(name: str, recursive: bool) -> Iterator[tuple[Path, Path]]:
+    """Yield each image file that `name` stands for, and its path below the folder that was named."""
+    path = Path(name)
+    if path.is_dir():
+        below = sorted(path.rglob("*") if recursive else path.glob("*"))
+        images = [one for one in below if _is_image_below(one, path)]
+        if not images:
+            raise PellucidError(f"no images in {name}; expected files ending in {' '.join(SUFFIXES)}.")
+        yield from ((one, one.relative_to(path)) for one in images)
+    elif path.exists() or not glob.has_magic(name):
+        yield path, Path(path.name)
+    else:
+        matches = sorted(glob.glob(name, recursive=recursive))  # noqa: PTH207 - the pattern may be absolute
+        if not matches:
+            raise PellucidError(f"nothing matches the pattern {name!r}. Check it.")
+        for match in matches:
+            yield from (
+                _find(match, recursive)
+                if Path(match).is_dir() and recursive
+                else [(Path(match), Path(Path(match).name))]
+            )
+
+
+def _is_image_below(path: Path, folder: Path) -> bool:
+    """Say whether a path is an image file that belongs to the folder: hidden files and links that lead out do not."""
+    if path.suffix.lower() not in SUFFIXES or any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return False
+    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+
+
+def _target(path: Path, relative: Path, output: str | None, single: bool) -> Path:
+    if output is None:
+        return path.with_name(f"{path.stem}{MARK}{path.suffix}")
+    if single and not Path(output).is_dir() and not output.endswith(("/", os.sep)):
+        return Path(output)
+    return Path(output) / relative
+
+
+def denoise_files(
+    denoiser: Denoiser,
+    jobs: Sequence[Job],
+    *,
+    workers: int = 0,
+    memory: int = 0,
+    limits: Limits | None = None,
+    report: Report | None = None,
+) -> Outcome:
+    """Denoise files in parallel; one that fails is noted, and the rest go on.
+
+    Each thread reads, runs and writes one file at a time: decoders, engine and encoders all work outside of Python's
+    lock. Ctrl-C lets the files at hand be finished, and starts no more.
+
+    Parameters
+    ----------
+    denoiser : for more than one worker, best made with `threads=1`
+    jobs : from `plan`
+    workers : threads; 0 takes one for each processor, 1 if `memory` is given
+    memory : the most that the process may occupy, in bytes; 0 for no bound. Files that can be streamed then are.
+    limits : on the files that are read
+    report : called with the number of files done
+    """
+    outcome = Outcome()
+    count = workers or (1 if memory else usable_processors())
+    waiting = iter(jobs)
+    with ThreadPoolExecutor(count) as pool:
+
+        def start(job: Job) -> tuple[Future[list[str]], Job]:
+            return pool.submit(_denoise_file, denoiser, job, memory, limits or Limits()), job
+
+        running = dict(start(job) for job in islice(waiting, 2 * count))
+        try:
+            while running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    job = running.pop(future)
+                    try:
+                        outcome.notes.update(future.result())
+                        outcome.written += 1
+                    except PellucidError as error:
+                        outcome.failed.append((job.source, str(error)))
+                    running.update(start(job) for job in islice(waiting, 1))
+                if report:
+                    report(outcome.written + len(outcome.failed))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return outcome
+
+
+def _denoise_file(denoiser: Denoiser, job: Job, memory: int, limits: Limits) -> list[str]:
+    """Denoise one file; return what is to be noted about it."""
+    if memory and can_stream(job.source):
+        denoise_stream(denoiser, job.source, job.target, memory)
+        return []
+    picture = read_picture(job.source, limits=limits)
+    clean, notes = denoise_picture(denoiser, picture)
+    write_picture(job.target, clean)
+    return notes
+
+
+def denoise_picture(denoiser: Denoiser, picture: Picture) -> tuple[Picture, list[str]]:
+    """Denoise every page of a picture; return it, and what is to be noted about it."""
+    given = to_unit(picture.pages[0][:1, :1]).shape[2]
+    notes = []
+    if given != denoiser.card.channels:
+        notes.append(
+            "a gray model took a colour image channel by channel"
+            if given == 3
+            else "a colour model took a gray image as three equal channels"
+        )
+    return replace(picture, pages=tuple(denoiser(page) for page in picture.pages)), notes
+
+
+def usable_processors() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,96 @@
+"""The commands, but for `denoise`: each turns options into one call, and its result into lines."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from pellucid.cli.output import INTERRUPTED, make_table, say, show_table
+from pellucid.errors import PellucidError
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a denoiser and say what became of it."""
+    from pellucid import workflow
+    from pellucid.training.config import Config
+
+    names = {item.name for item in dataclasses.fields(Config)} - {"data"}
+    changes = {name: value for name, value in vars(options).items() if name in names}
+    run = workflow.train(options.data, recipe_name=options.recipe, out=options.out, say=say, **changes)
+    say(f"\n{run.verdict}\n\nmodel:   {run.folder / 'model.onnx'}\npicture: {run.picture}")
+    return INTERRUPTED if run.interrupted else 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Print scores beside the classical filters'."""
+    from pellucid.datasets import load
+    from pellucid.denoise import Denoiser
+    from pellucid.evaluation import compare
+    from pellucid.runs import write_scores
+    from pellucid.verdict import HEADINGS, rows, verdict
+
+    if options.limit < 0:
+        raise PellucidError(f"--limit expects 0 (all) or more; got {options.limit}.")
+    denoiser = Denoiser(options.model)
+    split = load(options.data, seed=options.seed)
+    noise = options.noise or denoiser.card.noise
+    scores = compare(denoiser, denoiser.card.network, split, noise, seed=options.seed, limit=options.limit)
+    table = make_table(*HEADINGS, numbers=5)
+    for row in rows(scores):
+        table.add_row(*row)
+    say(f"{split.about}\nnoise {noise}")
+    show_table(table)
+    say(verdict(scores))
+    if options.json:
+        write_scores(Path(options.json), scores, noise, split)
+    return 0
+
+
+def show(options: argparse.Namespace) -> int:
+    """Write the picture of noisy images."""
+    from pellucid import plots
+    from pellucid.datasets import load
+
+    split = load(options.data, seed=options.seed)
+    noise = options.noise.replace(":", "-").replace("/", "_")
+    target = Path(options.output or f"{split.name}-{noise}.png")
+    plots.save(plots.show_noise(split, options.noise, seed=options.seed), target)
+    say(str(target))
+    return 0
+
+
+def summary(options: argparse.Namespace) -> int:
+    """List networks, or the layers of one."""
+    from pellucid.models import NETWORKS
+
+    if options.model is None:
+        table = make_table("network", "what it is")
+        for name, network in NETWORKS.items():
+            table.add_row(name, network.about)
+        show_table(table)
+        return 0
+    from pellucid.summary import summarize
+
+    summary = summarize(options.model, options.side, options.channels)
+    table = make_table("layer", "type", "output", "parameters", numbers=2)
+    for name, kind, shape, parameters in summary.layers:
+        table.add_row(name, kind, shape, f"{parameters:,}")
+    say(summary.title)
+    show_table(table)
+    say(f"{summary.parameters:,} parameters")
+    for note in summary.notes:
+        say(note)
+    return 0
+
+
+def data(options: argparse.Namespace) -> int:
+    """List the data sets."""
+    from pellucid.datasets import NAMED
+    from pellucid.datasets.catalogue import presence
+
+    table = make_table("data set", "what it is", "where")
+    for name, about in NAMED.items():
+        table.add_row(name, about, presence(name))
+    show_table(table)
+    return 0

@@ -1,0 +1,83 @@
+"""Tiles put together equal the whole, for every network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pellucid.artifact import Card, write
+from pellucid.denoise import TILE, WHOLE, Denoiser
+from pellucid.errors import PellucidError
+from pellucid.models import NETWORKS, build
+from pellucid.tiling import Tiling
+
+pytestmark = pytest.mark.keras
+
+DENOISERS = [name for name, network in NETWORKS.items() if network.denoises]
+
+
+@pytest.fixture(scope="module", params=[(name, channels) for name in DENOISERS for channels in (1, 3)], ids=str)
+def denoiser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Denoiser:
+    from pellucid.export import to_onnx
+    from pellucid.models.graph import receptive_field
+
+    name, channels = request.param
+    model = build(name, channels)
+    grid = NETWORKS[name].multiple_of
+    folder: Path = tmp_path_factory.mktemp("model")
+    halo = receptive_field(model, grid)
+    card = Card(name, channels, grid, halo, "gaussian:0.5", "nothing", "2026-01-01T00:00:00+00:00")
+    write(folder / "model.onnx", to_onnx(model, channels), card)
+    return Denoiser(folder)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    height=st.integers(1, 150),
+    width=st.integers(1, 150),
+    cells=st.integers(1, 20),
+    colours=st.sampled_from([0, 1, 3, 4]),
+    dtype=st.sampled_from([np.float32, np.uint8, np.uint16]),
+    seed=st.integers(0, 99),
+)
+def test_tiles_equal_the_whole(
+    denoiser: Denoiser, height: int, width: int, cells: int, colours: int, dtype: type, seed: int
+) -> None:
+    shape = (height, width, colours) if colours else (height, width)
+    image = np.random.default_rng(seed).random(shape)
+    image = image.astype(dtype) if dtype is np.float32 else (image * np.iinfo(dtype).max).astype(dtype)
+    grid = denoiser.card.multiple_of
+    whole = denoiser.piece(image)
+    tiled = denoiser.in_tiles(image, Tiling(cells * grid, denoiser.card.halo, grid))
+    assert tiled.dtype == whole.dtype
+    step = 1e-5 if dtype is np.float32 else 1 + 1e-5 * np.iinfo(dtype).max  # one level, where rounding falls apart
+    assert np.abs(tiled.astype(np.float64) - whole.astype(np.float64)).max() <= step
+
+
+def test_a_large_image_is_run_in_tiles(denoiser: Denoiser, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(0).random((WHOLE // 700, 705), dtype=np.float32)
+    sizes: list[tuple[int, ...]] = []
+    piece = denoiser.piece
+    monkeypatch.setattr(denoiser, "piece", lambda part: sizes.append(part.shape) or piece(part))
+    result = denoiser(image)
+    assert len(sizes) > 1
+    assert max(max(size) for size in sizes) <= TILE + 2 * denoiser.tiling.margin
+    np.testing.assert_allclose(result, piece(image), atol=1e-5)
+
+
+def test_a_halo_that_is_too_small_would_show(denoiser: Denoiser) -> None:
+    """The equality above is not luck: without the halo the seams are there."""
+    image = np.random.default_rng(0).random((64, 64), dtype=np.float32)
+    grid = denoiser.card.multiple_of
+    seamed = np.empty_like(image)
+    for top in range(0, 64, 16):
+        for left in range(0, 64, 16):
+            here = slice(top, top + 16), slice(left, left + 16)
+            seamed[here] = denoiser.piece(image[here])
+    assert np.abs(seamed - denoiser.piece(image)).max() > 1e-4
+    with pytest.raises(PellucidError, match=r"multiple of"):
+        Tiling(grid + 1, 8, grid)
