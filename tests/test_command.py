@@ -99,7 +99,7 @@ def test_denoise_never_replaces_unasked(
     assert (onto.returncode, "never replaced" in onto.stderr) == (2, True)
     assert np.array_equal(read_image(tmp_path / "a.png"), photo)
     assert command("denoise", "a.png", "a.denoised.png", "-o", "many", *model).returncode == 0
-    assert sorted(path.name for path in (tmp_path / "many").iterdir()) == ["a.denoised.denoised.png", "a.denoised.png"]
+    assert sorted(path.name for path in (tmp_path / "many").iterdir()) == ["a.denoised.png", "a.png"]
 
 
 def test_denoise_imports_no_training(trained: tuple[Path, str], photo: np.ndarray, tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ BAD = [
     (("denoise", "nothing.png", "-m", "{run}"), "No such file"),
     (("denoise", "{digits}", "-m", "{run}"), "not an image"),
     (("denoise", "x.png", "-m", "nowhere"), "no model at"),
-    (("denoise", "x.png", "-m", "{digits}"), "not a model file"),
+    (("denoise", "x.png", "-m", "{digits}"), "is not a model that pellucid can run"),
     (("evaluate", "{digits}", "-m", "{run}", "--limit", "-3"), "0 (all) or more"),
     (("evaluate", "nothing", "-m", "{run}"), "unknown data set"),
     (("summary", "clasic"), "Did you mean 'classic'"),

@@ -207,7 +207,7 @@ def open_session(path: Path, threads: int = 0, engine: str = AUTO) -> tuple[Sess
         inspection.check(model, card.channels, card.multiple_of)
         return load(content), card
     except PellucidError as error:
-        raise PellucidError(f"{path} {error}.") from error
+        raise PellucidError(f"{path} is not a model that pellucid can run: it {error}.") from error
 
 
 def _content(path: Path) -> bytes:

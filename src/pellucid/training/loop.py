@@ -16,6 +16,7 @@ from pellucid.errors import PellucidError
 from pellucid.progress import Report
 from pellucid.training.batches import Batches, prefetch
 from pellucid.training.config import Config
+from pellucid.training.interrupt import Asked, interruptible
 from pellucid.training.schedule import schedule
 
 LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
@@ -63,7 +64,8 @@ def fit(
     """Train `model` in place and leave it with the weights of the best validation loss.
 
     Where validation is done on test images, as in the tutorial, the last weights are kept: nothing is chosen by them.
-    Ctrl-C ends the training early and keeps the best weights so far (those of now, if no epoch was finished).
+    Ctrl-C ends the training at the next step and keeps the best weights so far (those of now, if no epoch was
+    finished). A second Ctrl-C raises KeyboardInterrupt at once.
     `on_epoch(epoch, is_best)` is called behind every epoch.
 
     Raises
@@ -80,10 +82,12 @@ def fit(
     history: list[Epoch] = []
     best, best_weights = -1, None
     choosing = config.validate_on == "validation"
-    try:
+    with interruptible() as asked:
         for number in range(config.epochs):
             begin = time.monotonic()
-            loss = _train_epoch(model, training, number, rate, report)
+            loss = _train_epoch(model, training, number, rate, report, asked)
+            if loss is None:
+                break
             seconds = time.monotonic() - begin
             validated = validation_loss(model, validation)
             now = Epoch(
@@ -100,18 +104,17 @@ def fit(
             if improved:
                 best, best_weights = number, model.get_weights()
             on_epoch(now, improved)
-            if config.patience and number - best >= config.patience:
+            if asked() or (config.patience and number - best >= config.patience):
                 break
-    except KeyboardInterrupt:
-        interrupted = True
-    else:
-        interrupted = False
     if best_weights is not None:
         model.set_weights(best_weights)
-    return Fitted(tuple(history), best + 1, interrupted)
+    return Fitted(tuple(history), best + 1, asked())
 
 
-def _train_epoch(model: Any, batches: Batches, epoch: int, rate: Callable[[int], float], report: Report) -> float:
+def _train_epoch(
+    model: Any, batches: Batches, epoch: int, rate: Callable[[int], float], report: Report, asked: Asked
+) -> float | None:
+    """Train for an epoch and return its mean loss; None if Ctrl-C ended it early."""
     total, seen = 0.0, 0
     done = epoch * len(batches.patches)
     for place, (noisy, clean) in enumerate(prefetch(lambda: batches.epoch(epoch))):
@@ -125,6 +128,8 @@ def _train_epoch(model: Any, batches: Batches, epoch: int, rate: Callable[[int],
         total += loss * len(clean)
         seen += len(clean)
         report(done + seen, f"epoch {epoch + 1} loss {total / seen:.4f}")
+        if asked() and seen < len(batches.patches):
+            return None
     return total / seen
 
 
