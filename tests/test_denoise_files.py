@@ -13,6 +13,7 @@ from PIL import Image
 
 from conftest import Command
 from pellucid.denoise import Denoiser
+from pellucid.errors import PellucidError
 from pellucid.formats import read_image, write_image
 from pellucid.memory import parse_size
 from pellucid.streaming import denoise_stream
@@ -114,6 +115,7 @@ STREAMS = {
     "tiles.tif": ((330, 477), np.uint16, {"tile": (64, 80)}),
     "deflate.tif": ((300, 411, 3), np.uint8, {"tile": (128, 128), "photometric": "rgb", "compression": "zlib"}),
     "big.tif": ((300, 300), np.uint16, {"bigtiff": True, "byteorder": ">"}),
+    "white.tif": ((120, 90), np.uint8, {"photometric": "miniswhite", "rowsperstrip": 16}),
     "gray.npy": ((401, 300), np.uint16, {}),
     "colour.npy": ((120, 300, 3), np.uint8, {}),
 }
@@ -132,11 +134,30 @@ def test_a_stream_gives_what_the_whole_image_gives(name: str, trained: Trained, 
     done: list[int] = []
     denoise_stream(denoiser, source, target, 10**10, done.append)
     result = np.load(target) if name.endswith(".npy") else tifffile.imread(target)
+    if name == "white.tif":
+        image, result = ~image, ~result
     assert result.dtype == image.dtype
     assert result.shape == image.shape
     step = 1 + 1e-5 * np.iinfo(dtype).max
     assert np.abs(result.astype(float) - denoiser.piece(image).astype(float)).max() <= step
     assert done[-1] == shape[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)},
+        {"extratags": [(274, 3, 1, 6, True)]},
+        {"photometric": "rgb", "planarconfig": "separate"},
+    ],
+    ids=["palette", "turned", "planes"],
+)
+def test_what_a_stream_would_misread_is_refused(options: dict[str, object], trained: Trained, tmp_path: Path) -> None:
+    image = noise(3, 60, 60) if "planarconfig" in options else noise(60, 60)
+    tifffile.imwrite(tmp_path / "a.tif", image, **options)
+    with pytest.raises(PellucidError, match="cannot be streamed"):
+        denoise_stream(Denoiser(trained[0]), tmp_path / "a.tif", tmp_path / "b.tif", 10**10)
+    assert not (tmp_path / "b.tif").exists()
 
 
 def test_a_damaged_stream_leaves_nothing(trained: Trained, tmp_path: Path, command: Command) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pellucid.denoise import Denoiser
 from pellucid.errors import PellucidError
 from pellucid.files import atomic
+from pellucid.formats import Limits, probe
 from pellucid.images import to_unit
 from pellucid.memory import fit_core
 from pellucid.progress import Report
@@ -24,6 +25,9 @@ from pellucid.tiling import Tiling
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
+
+LIMITS = Limits(pixels=2**42, bytes=2**46)
+"""Far above those of files that are read whole."""
 
 TILE = 256
 """Side of the tiles of a TIFF file that is written, in pixels."""
@@ -36,6 +40,8 @@ class Rows(Protocol):
     dtype: np.dtype[Any]
     depth: int
     """Rows that are decoded together, at the least."""
+    inverted: bool
+    """Whether the file stores white as 0."""
 
     def rows(self, begin: int, end: int) -> NDArray[Any]:
         """Return the rows `begin` to `end`; `begin` never decreases from call to call."""
@@ -46,6 +52,7 @@ class NpyRows:
     """The rows of an image in a `.npy` file, read by position: a memory map would count as memory in use."""
 
     depth = 1
+    inverted = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,10 +86,16 @@ class TiffRows:
     def __init__(self, opened: TiffFile, path: Path) -> None:
         page = opened.pages.first
         self._file, self._page, self._path = opened.filehandle, page, path
-        if len(opened.pages) != 1 or page.planarconfig != 1 or page.dtype is None or page.imagedepth != 1:
-            raise PellucidError(f"{path} cannot be streamed: expected one page with its channels side by side.")
+        upright = "Orientation" not in page.tags or page.tags["Orientation"].value == 1
+        plain = page.photometric in (0, 1, 2) and page.planarconfig == 1 and page.imagedepth == 1 and page.dtype != bool
+        if len(opened.pages) != 1 or not upright or not plain or page.dtype is None:
+            raise PellucidError(
+                f"{path} cannot be streamed: expected one upright page, gray or RGB, of 8 bits or more, with its "
+                "channels side by side. Leave --memory out, or save it so."
+            )
         self.shape, self.dtype = tuple(page.shape), page.dtype
         _check_form(self.shape, self.dtype, path)
+        self.inverted = page.photometric == 0 and np.issubdtype(self.dtype, np.integer)
         # A file in one uncompressed piece is read by position.
         self._plain = page.dataoffsets[0] if page.is_contiguous and page.is_memmappable else None
         self.depth = (
@@ -185,6 +198,7 @@ def _open(source: Path, stack: contextlib.ExitStack) -> tuple[Rows, TiffPage | N
         return NpyRows(source), None
     import tifffile
 
+    probe(source, limits=LIMITS)  # its own careful reader goes first: tifffile trusts what a file says of itself
     try:
         opened = stack.enter_context(tifffile.TiffFile(source))
         return TiffRows(opened, source), opened.pages.first
@@ -207,10 +221,14 @@ def _bands(denoiser: Denoiser, rows: Rows, tiling: Tiling, report: Report | None
     height, width = rows.shape[:2]
     for span in tiling.spans(height):
         given = rows.rows(span.read_begin, span.read_end)
+        if rows.inverted:
+            given = np.invert(given)
         band = np.empty((span.end - span.begin, *rows.shape[1:]), rows.dtype)
         for columns in tiling.spans(width):
             piece = denoiser.piece(given[:, columns.read])
             band[:, columns.own] = piece[span.crop, columns.crop]
+        if rows.inverted:
+            np.invert(band, out=band)
         if report:
             report(span.end)
         yield band
