@@ -163,7 +163,7 @@ def denoise_files(
     with ThreadPoolExecutor(count) as pool:
 
         def start(job: Job) -> tuple[Future[list[str]], Job]:
-            return pool.submit(_denoise_file, denoiser, job, memory, limits or Limits()), job
+            return pool.submit(denoise_file, denoiser, job, memory, limits), job
 
         running = dict(start(job) for job in islice(waiting, 2 * count))
         try:
@@ -185,19 +185,32 @@ def denoise_files(
     return outcome
 
 
-def _denoise_file(denoiser: Denoiser, job: Job, memory: int, limits: Limits) -> list[str]:
-    """Denoise one file; return what is to be noted about it."""
+def denoise_file(
+    denoiser: Denoiser, job: Job, memory: int = 0, limits: Limits | None = None, report: Report | None = None
+) -> list[str]:
+    """Denoise one file; return what a user should know of the result.
+
+    Parameters
+    ----------
+    denoiser, job, memory, limits : as in `denoise_files`
+    report : called with the number of rows done, while a large image is worked on
+
+    Raises
+    ------
+    PellucidError
+        If the file cannot be read, or the result cannot be written.
+    """
     if memory and can_stream(job.source):
-        denoise_stream(denoiser, job.source, job.target, memory)
+        denoise_stream(denoiser, job.source, job.target, memory, report)
         return []
-    picture = read_picture(job.source, limits=limits)
-    clean, notes = denoise_picture(denoiser, picture)
+    picture = read_picture(job.source, limits=limits or Limits())
+    clean, notes = denoise_picture(denoiser, picture, report)
     write_picture(job.target, clean)
     return notes
 
 
-def denoise_picture(denoiser: Denoiser, picture: Picture) -> tuple[Picture, list[str]]:
-    """Denoise every page of a picture; return it, and what is to be noted about it."""
+def denoise_picture(denoiser: Denoiser, picture: Picture, report: Report | None = None) -> tuple[Picture, list[str]]:
+    """Denoise every page of a picture; return it, and what a user should know of the result."""
     given = to_unit(picture.pages[0][:1, :1]).shape[2]
     notes = []
     if given != denoiser.card.channels:
@@ -206,7 +219,7 @@ def denoise_picture(denoiser: Denoiser, picture: Picture) -> tuple[Picture, list
             if given == 3
             else "a colour model took a gray image as three equal channels"
         )
-    return replace(picture, pages=tuple(denoiser(page) for page in picture.pages)), notes
+    return replace(picture, pages=tuple(denoiser(page, report) for page in picture.pages)), notes
 
 
 def usable_processors() -> int:

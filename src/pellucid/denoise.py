@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pellucid.artifact import Card, locate, open_session
 from pellucid.images import Image, as_channels, from_unit, to_unit
+from pellucid.progress import Report
 from pellucid.tiling import Tiling
 
 Denoise = Callable[[Image], Image]
@@ -59,7 +60,7 @@ class Denoiser:
         about = f"{card.network}, {card.channels} channels, for {card.noise}"
         return f"Denoiser({str(self.path)!r}: {about}, run by {self.engine})"
 
-    def __call__(self, image: NDArray[Any]) -> NDArray[Any]:
+    def __call__(self, image: NDArray[Any], report: Report | None = None) -> NDArray[Any]:
         """Denoise one image of any size.
 
         Parameters
@@ -67,6 +68,7 @@ class Denoiser:
         image : (H, W) or (H, W, C), of dtype bool, uint8, uint16 or float in [0, 1]
             A gray model takes a colour image channel by channel; a colour model takes a gray image as three equal
             channels. Alpha is passed through.
+        report : called with the number of rows done, while a large image is run in tiles
 
         Returns
         -------
@@ -80,7 +82,7 @@ class Denoiser:
         array = np.asarray(image)
         if array.ndim < 2 or array.shape[0] * array.shape[1] <= WHOLE:
             return self.piece(array)
-        return self.in_tiles(array, self.tiling)
+        return self.in_tiles(array, self.tiling, report)
 
     @property
     def tiling(self) -> Tiling:
@@ -88,11 +90,13 @@ class Denoiser:
         grid = self.card.multiple_of
         return Tiling(-(-TILE // grid) * grid, self.card.halo, grid)
 
-    def in_tiles(self, image: NDArray[Any], tiling: Tiling) -> NDArray[Any]:
+    def in_tiles(self, image: NDArray[Any], tiling: Tiling, report: Report | None = None) -> NDArray[Any]:
         """Denoise one image tile by tile; parameters and errors as calling, and the same result as `piece`."""
         result = np.empty(image.shape, image.dtype)
         for rows, columns in tiling.tiles(*image.shape[:2]):
             result[rows.own, columns.own] = self.piece(image[rows.read, columns.read])[rows.crop, columns.crop]
+            if report and columns.end == image.shape[1]:
+                report(rows.end)
         return result
 
     def piece(self, image: NDArray[Any]) -> NDArray[Any]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pellucid.cli.output import SOME_FAILED, one_line, say
 from pellucid.errors import PellucidError
 
+if TYPE_CHECKING:
+    from pellucid.formats import Limits
+
 
 def denoise(options: argparse.Namespace) -> int:
     """Denoise what was named; return 0, or 1 if some of several files failed."""
-    from pellucid.bulk import denoise_files, plan
+    from pellucid.bulk import denoise_file, denoise_files, plan
     from pellucid.denoise import Denoiser
     from pellucid.formats import Limits
     from pellucid.memory import parse_size
@@ -30,32 +36,48 @@ def denoise(options: argparse.Namespace) -> int:
         skip_existing=options.skip_existing,
     )
     denoiser = Denoiser(options.model, threads=1 if len(jobs) > 1 else 0, engine=options.engine)
+    if len(jobs) == 1:
+        height = _rows_to_watch(jobs[0].source)
+        with progress("denoising", height, "rows", enabled=height > 0) as report:
+            notes = denoise_file(denoiser, jobs[0], memory, limits, report)
+        _say_notes(dict.fromkeys(notes, 1), 1)
+        say(str(jobs[0].target))
+        return 0
     with progress("denoising", len(jobs), "images", enabled=len(jobs) > 1) as report:
         outcome = denoise_files(denoiser, jobs, workers=options.workers, memory=memory, limits=limits, report=report)
-    for note, count in outcome.notes.items():
-        sys.stderr.write(f"note: {note} ({count:,} of {len(jobs):,} files)\n")
-    if outcome.failed and len(jobs) == 1:
-        raise PellucidError(outcome.failed[0][1])
-    if len(jobs) == 1:
-        say(str(jobs[0].target))
-    else:
-        say(f"{outcome.written:,} of {len(jobs):,} images denoised")
+    _say_notes(outcome.notes, len(jobs))
+    say(f"{outcome.written:,} of {len(jobs):,} images denoised")
     for _, reason in outcome.failed:
         sys.stderr.write(f"pellucid: {one_line(reason)}\n")
     return SOME_FAILED if outcome.failed else 0
 
 
-def _pipe(options: argparse.Namespace, limits: object) -> int:
+def _rows_to_watch(path: Path) -> int:
+    """Return the height of an image that is large enough to take a while, else 0."""
+    from pellucid.denoise import WHOLE
+    from pellucid.formats import probe
+    from pellucid.streaming import LIMITS
+
+    with contextlib.suppress(PellucidError):  # whatever is wrong with the file, reading it will say so
+        height, width, _ = probe(path, limits=LIMITS)
+        return height if height * width > WHOLE else 0
+    return 0
+
+
+def _say_notes(notes: Mapping[str, int], files: int) -> None:
+    for note, count in notes.items():
+        sys.stderr.write(f"note: {note}{f' ({count:,} of {files:,} files)' if files > 1 else ''}\n")
+
+
+def _pipe(options: argparse.Namespace, limits: Limits) -> int:
     """Denoise standard input; write standard output, or the file named by -o."""
     from pellucid.bulk import denoise_picture
     from pellucid.denoise import Denoiser
-    from pellucid.formats import Limits, read_picture, write_picture
+    from pellucid.formats import read_picture, write_picture
 
-    assert isinstance(limits, Limits)
     picture = read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name="standard input")
     clean, notes = denoise_picture(Denoiser(options.model, engine=options.engine), picture)
-    for note in notes:
-        sys.stderr.write(f"note: {note}\n")
+    _say_notes(dict.fromkeys(notes, 1), 1)
     if options.output in (None, "-"):
         write_picture(sys.stdout.buffer, clean)
         sys.stdout.buffer.flush()
