@@ -1,14 +1,16 @@
-"""Denoising files, one or millions: what to read, where to write, and threads that keep the processor busy."""
+"""Denoising files, one or millions: what to read, where to write, and workers that keep the processor busy."""
 
 from __future__ import annotations
 
 import glob
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 
 from pellucid.denoise import Denoiser
@@ -20,6 +22,16 @@ from pellucid.streaming import can_stream, denoise_stream
 
 MARK = ".denoised"
 """What an output's name has between stem and ending when it is written beside its input."""
+
+
+MANY = 200
+"""From so many files on, processes are worth starting."""
+
+CHUNK = 16
+"""Files that a worker process takes at a time."""
+
+Result = tuple[Path, list[str], str | None]
+"""A file that was read, what is to be noted about its result, and the reason if there is none."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,15 @@ class Outcome:
     written: int = 0
     failed: list[tuple[Path, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, results: Sequence[Result]) -> None:
+        """Count some results."""
+        for source, notes, error in results:
+            if error is None:
+                self.written += 1
+                self.notes.update(notes)
+            else:
+                self.failed.append((source, error))
 
 
 def plan(
@@ -145,48 +166,91 @@ def denoise_files(
 ) -> Outcome:
     """Denoise files in parallel; one that fails is noted, and the rest go on.
 
-    Each thread reads, runs and writes one file at a time: decoders, engine and encoders all work outside of Python's
-    lock. Ctrl-C lets the files at hand be finished, and starts no more.
+    Each worker reads, runs and writes one file at a time, and the disk is waited for once, at the end. Workers are
+    threads, or for `MANY` files and more, processes: with small images, threads would wait for Python's lock more than
+    they work. Ctrl-C lets the files at hand be finished, and starts no more.
 
     Parameters
     ----------
     denoiser : for more than one worker, best made with `threads=1`
     jobs : from `plan`
-    workers : threads; 0 takes one for each processor, 1 if `memory` is given
+    workers : files at a time; 0 takes one for each processor, 1 if `memory` is given
     memory : the most that the process may occupy, in bytes; 0 for no bound. Files that can be streamed then are.
     limits : on the files that are read
     report : called with the number of files done
+
+    Notes
+    -----
+    A script that calls this for `MANY` files must do so under `if __name__ == "__main__":`, as for any pool of
+    processes.
     """
     outcome = Outcome()
     count = workers or (1 if memory else usable_processors())
-    waiting = iter(jobs)
-    with ThreadPoolExecutor(count) as pool:
+    chosen = limits or Limits()
+    processes = count > 1 and len(jobs) >= MANY and not memory
+    size = CHUNK if processes else 1
+    chunks = iter([jobs[start : start + size] for start in range(0, len(jobs), size)])
+    with _pool(denoiser, count, processes) as pool:
 
-        def start(job: Job) -> tuple[Future[list[str]], Job]:
-            return pool.submit(denoise_file, denoiser, job, memory, limits), job
+        def start(chunk: Sequence[Job]) -> Future[list[Result]]:
+            if processes:
+                return pool.submit(_in_worker, chunk, chosen)
+            return pool.submit(_denoise_some, denoiser, chunk, memory, chosen)
 
-        running = dict(start(job) for job in islice(waiting, 2 * count))
+        running = {start(chunk) for chunk in islice(chunks, 2 * count)}
         try:
             while running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    job = running.pop(future)
-                    try:
-                        outcome.notes.update(future.result())
-                        outcome.written += 1
-                    except PellucidError as error:
-                        outcome.failed.append((job.source, str(error)))
-                    running.update(start(job) for job in islice(waiting, 1))
+                    outcome.add(future.result())
+                    running |= {start(chunk) for chunk in islice(chunks, 1)}
                 if report:
                     report(outcome.written + len(outcome.failed))
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             raise
+    if hasattr(os, "sync"):
+        os.sync()
     return outcome
 
 
+def _pool(denoiser: Denoiser, count: int, processes: bool) -> Executor:
+    if not processes:
+        return ThreadPoolExecutor(count)
+    # Started afresh, not forked: a fork would inherit the engine's locks without its threads.
+    return ProcessPoolExecutor(count, get_context("spawn"), _begin_worker, (denoiser.path, denoiser.engine))
+
+
+_opened: list[Denoiser] = []  # in a worker process, its own model
+
+
+def _begin_worker(path: Path, engine: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one alone decides
+    _opened.append(Denoiser(path, threads=1, engine=engine))
+
+
+def _in_worker(jobs: Sequence[Job], limits: Limits) -> list[Result]:
+    return _denoise_some(_opened[0], jobs, 0, limits)
+
+
+def _denoise_some(denoiser: Denoiser, jobs: Sequence[Job], memory: int, limits: Limits) -> list[Result]:
+    results: list[Result] = []
+    for job in jobs:
+        try:
+            results.append((job.source, denoise_file(denoiser, job, memory, limits, durable=False), None))
+        except PellucidError as error:
+            results.append((job.source, [], str(error)))
+    return results
+
+
 def denoise_file(
-    denoiser: Denoiser, job: Job, memory: int = 0, limits: Limits | None = None, report: Report | None = None
+    denoiser: Denoiser,
+    job: Job,
+    memory: int = 0,
+    limits: Limits | None = None,
+    report: Report | None = None,
+    *,
+    durable: bool = True,
 ) -> list[str]:
     """Denoise one file; return what a user should know of the result.
 
@@ -194,6 +258,7 @@ def denoise_file(
     ----------
     denoiser, job, memory, limits : as in `denoise_files`
     report : called with the number of rows done, while a large image is worked on
+    durable : wait until the file is on disk
 
     Raises
     ------
@@ -205,7 +270,7 @@ def denoise_file(
         return []
     picture = read_picture(job.source, limits=limits or Limits())
     clean, notes = denoise_picture(denoiser, picture, report)
-    write_picture(job.target, clean)
+    write_picture(job.target, clean, durable=durable)
     return notes
 
 

@@ -12,11 +12,12 @@ from pellucid.errors import PellucidError
 
 
 @contextlib.contextmanager
-def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success flush it to disk and rename it to `path`.
 
     The temporary name keeps the suffix, since writers choose a format by it. On any error, `path` is left as it
-    was and the temporary file is removed.
+    was and the temporary file is removed. Without `durable`, nothing waits for the disk: the file is whole for every
+    reader, but a power cut soon after may still take it.
 
     Raises
     ------
@@ -28,9 +29,11 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _sync(temporary)
+        if durable:
+            _sync(temporary)
         temporary.replace(target)
-        _sync(target.parent)
+        if durable:
+            _sync(target.parent)
     except OSError as error:
         if error.errno is None:  # not the system's word, but a library's
             raise

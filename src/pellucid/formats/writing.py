@@ -55,7 +55,9 @@ _LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # pixels; their encoders say so 
 _NAMED = {".pgm": 1, ".ppm": 3}  # the channels that the ending promises
 
 
-def write_picture(target: str | os.PathLike[str] | BinaryIO, picture: Picture, suffix: str | None = None) -> None:
+def write_picture(
+    target: str | os.PathLike[str] | BinaryIO, picture: Picture, suffix: str | None = None, *, durable: bool = True
+) -> None:
     """Write a picture in the form it came in, as far as the kind of file has a place for it.
 
     Parameters
@@ -63,6 +65,7 @@ def write_picture(target: str | os.PathLike[str] | BinaryIO, picture: Picture, s
     target : a path, which gets the whole file or stays as it was; or a binary stream, written to in one piece
     picture : its pages may be other arrays than came, of the same type and channels
     suffix : as '.png', chooses the kind of file; by default that of the path, or, for a stream, the kind that came
+    durable : wait until the file is on disk (see `files.atomic`)
 
     Raises
     ------
@@ -83,7 +86,7 @@ def write_picture(target: str | os.PathLike[str] | BinaryIO, picture: Picture, s
         _write(buffer, kind, picture, name)
         target.write(buffer.getbuffer())
         return
-    with atomic(path) as temporary, temporary.open("w+b") as file:
+    with atomic(path, durable=durable) as temporary, temporary.open("w+b") as file:
         _write(file, kind, picture, name)
 
 
