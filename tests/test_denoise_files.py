@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from conftest import Command
+from pellucid.bulk import MANY
 from pellucid.denoise import Denoiser
 from pellucid.errors import PellucidError
 from pellucid.formats import read_image, write_image
@@ -51,6 +52,20 @@ def test_a_folder_is_mirrored_and_one_bad_file_does_not_stop_the_rest(
     assert np.array_equal(read_image(tmp_path / "clean" / "b.tif"), Denoiser(trained[0])(read_image(tree / "b.tif")))
 
 
+def test_many_files_go_to_processes_and_come_out_the_same(trained: Trained, command: Command, tmp_path: Path) -> None:
+    images = noise(MANY + 11, 12, 13)
+    for index, image in enumerate(images):
+        write_image(tmp_path / "in" / f"{index:03}.png", image)
+    (tmp_path / "in" / "bad.png").write_bytes(b"no image")
+    done = command("denoise", "in", "-o", "out", "--workers", 2, "-m", trained[0])
+    assert done.returncode == 1
+    assert f"{MANY + 11} of {MANY + 12} images denoised" in done.stdout
+    assert done.stderr.count("bad.png") == 1
+    denoiser = Denoiser(trained[0])
+    for index in (0, 100, MANY + 10):
+        assert np.array_equal(read_image(tmp_path / "out" / f"{index:03}.png"), denoiser(images[index]))
+
+
 def test_only_what_is_missing_is_done_again(trained: Trained, tree: Path, command: Command, tmp_path: Path) -> None:
     (tree / "broken.png").unlink()
     assert command("denoise", "scans", "-o", "clean", "-m", trained[0]).returncode == 0
@@ -82,6 +97,21 @@ def test_what_a_model_does_with_other_channels_is_said(
     write_image(tmp_path / "photo.png", photo)
     done = command("denoise", "photo.png", "-m", trained[0])
     assert "a gray model took a colour image channel by channel" in done.stderr
+
+
+def test_a_range_of_values_brings_dark_frames_into_the_models_range(
+    trained: Trained, command: Command, tmp_path: Path
+) -> None:
+    frame = noise(30, 40, dtype=np.uint16) >> 4  # 12 bits in a file of 16
+    write_image(tmp_path / "a.png", frame)
+    assert command("denoise", "a.png", "--range", "0-4095", "-m", trained[0]).returncode == 0
+    result = read_image(tmp_path / "a.denoised.png")
+    assert result.dtype == np.uint16
+    expected = Denoiser(trained[0])((frame / np.float32(4095)).astype(np.float32)) * 4095
+    assert np.abs(result - expected).max() <= 1
+    for text, said in (("4095", "LOW-HIGH"), ("9-1", "must rise")):
+        refused = command("denoise", "a.png", "--overwrite", "--range", text, "-m", trained[0])
+        assert (refused.returncode, said in refused.stderr) == (2, True)
 
 
 def test_standard_input_and_output(trained: Trained, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.artifact import Card, locate, open_session
+from pellucid.errors import PellucidError
 from pellucid.images import Image, as_channels, from_unit, to_unit
 from pellucid.progress import Report
 from pellucid.tiling import Tiling
@@ -37,6 +38,8 @@ class Denoiser:
     source : a run folder or an `.onnx` file that pellucid wrote
     threads : for the engine; 0 leaves the choice to it
     engine : "onnxruntime", "openvino" (needs the extra `pellucid[openvino]`), or "auto", which is ONNX Runtime
+    value_range : the values that are black and white in integer images; None takes those of their type. Frames of 12
+        bits in files of 16, say, are nearly black without (0, 4095), and unlike anything a model was trained on.
 
     Attributes
     ----------
@@ -50,8 +53,19 @@ class Denoiser:
         If there is no such file, it is not a denoiser, or the engine is not installed.
     """
 
-    def __init__(self, source: str | os.PathLike[str], threads: int = 0, engine: str = "auto") -> None:
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        threads: int = 0,
+        engine: str = "auto",
+        value_range: tuple[float, float] | None = None,
+    ) -> None:
         self.path: Path = locate(source)
+        self.value_range = value_range
+        if value_range and not value_range[0] < value_range[1]:
+            raise PellucidError(
+                f"a range of values must rise, as in 0-4095; got {value_range[0]:g}-{value_range[1]:g}."
+            )
         session, self.card = open_session(self.path, threads, engine)
         self.engine, self._run = session.engine, session.run
 
@@ -102,13 +116,29 @@ class Denoiser:
     def piece(self, image: NDArray[Any]) -> NDArray[Any]:
         """Denoise one image in a single run, whatever its size; parameters and errors as calling."""
         unit = to_unit(image)
+        scale = self._scale(image)
+        if scale:
+            unit = (unit - scale[0]) / (scale[1] - scale[0])
         given = unit.shape[2]
         if self.card.channels == 1:
             planes = np.moveaxis(unit, 2, 0)[..., None]  # each colour becomes an image of a batch
             result = np.moveaxis(self.batch(planes)[..., 0], 0, 2)
         else:
             result = as_channels(self.batch(as_channels(unit, 3)[None])[0], given)
+        if scale:
+            result = result * (scale[1] - scale[0]) + scale[0]
         return from_unit(result, image)
+
+    def _scale(self, image: NDArray[Any]) -> tuple[np.float32, np.float32] | None:
+        """The value range in units of the image's type."""
+        if self.value_range is None:
+            return None
+        if not np.issubdtype(image.dtype, np.unsignedinteger):
+            raise PellucidError(
+                f"a range of values applies to integer images; this one is {image.dtype}. Scale it to [0, 1]."
+            )
+        low, high = (np.float32(value / np.iinfo(image.dtype).max) for value in self.value_range)
+        return low, high
 
     def batch(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Denoise several images of one size.

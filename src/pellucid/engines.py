@@ -6,8 +6,7 @@ function from float32 NCHW to float32 NCHW that several threads may call at once
 ONNX Runtime is the default. It opens a model and denoises a first image in 0.05 s where OpenVINO takes 0.25 s, and a
 size not seen before costs it nothing where OpenVINO generates code for 15 ms. An image's result is the same to the bit
 in every batch; OpenVINO's differs by up to 2e-7 on several threads. Which of them is faster depends on the processor:
-on one thread of an AMD EPYC (Zen 4) ONNX Runtime was, by 1.0 to 2.9 times; on an Intel Xeon of 4 cores OpenVINO was, by
-1.6 to 2 times.
+on an AMD EPYC (Zen 4) ONNX Runtime was, by 1.1 to 2.6 times (`benchmarks/engines.py`).
 """
 
 from __future__ import annotations

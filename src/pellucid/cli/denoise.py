@@ -35,7 +35,8 @@ def denoise(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
-    denoiser = Denoiser(options.model, threads=1 if len(jobs) > 1 else 0, engine=options.engine)
+    threads = 1 if len(jobs) > 1 else 0
+    denoiser = Denoiser(options.model, threads, options.engine, _value_range(options.range))
     if len(jobs) == 1:
         height = _rows_to_watch(jobs[0].source)
         with progress("denoising", height, "rows", enabled=height > 0) as report:
@@ -50,6 +51,16 @@ def denoise(options: argparse.Namespace) -> int:
     for _, reason in outcome.failed:
         sys.stderr.write(f"pellucid: {one_line(reason)}\n")
     return SOME_FAILED if outcome.failed else 0
+
+
+def _value_range(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    low, _, high = text.partition("-")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        raise PellucidError(f"a range of values is written LOW-HIGH, as in 0-4095; got {text!r}.") from None
 
 
 def _rows_to_watch(path: Path) -> int:
@@ -75,8 +86,9 @@ def _pipe(options: argparse.Namespace, limits: Limits) -> int:
     from pellucid.denoise import Denoiser
     from pellucid.formats import read_picture, write_picture
 
+    denoiser = Denoiser(options.model, engine=options.engine, value_range=_value_range(options.range))
     picture = read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name="standard input")
-    clean, notes = denoise_picture(Denoiser(options.model, engine=options.engine), picture)
+    clean, notes = denoise_picture(denoiser, picture)
     _say_notes(dict.fromkeys(notes, 1), 1)
     if options.output in (None, "-"):
         write_picture(sys.stdout.buffer, clean)
