@@ -190,6 +190,21 @@ def test_what_a_stream_would_misread_is_refused(options: dict[str, object], trai
     assert not (tmp_path / "b.tif").exists()
 
 
+def test_a_stream_of_what_is_no_array_is_refused(trained: Trained, tmp_path: Path) -> None:
+    headers = {
+        "lie.npy": b"\x93NUMPY\x02\x00\xff\xff\xff\xff{",
+        "text.npy": b"no array",
+        "short.npy": b"\x93NUMPY\x01\x00",
+    }
+    write_image(tmp_path / "a.png", noise(8, 9))
+    headers["picture.npy"] = (tmp_path / "a.png").read_bytes()
+    for name, content in headers.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(PellucidError, match=name):
+            denoise_stream(Denoiser(trained[0]), tmp_path / name, tmp_path / f"out-{name}", 10**10)
+        assert not (tmp_path / f"out-{name}").exists()
+
+
 def test_a_damaged_stream_leaves_nothing(trained: Trained, tmp_path: Path, command: Command) -> None:
     tifffile.imwrite(tmp_path / "a.tif", noise(600, 600), tile=(64, 64), compression="zlib")
     content = bytearray((tmp_path / "a.tif").read_bytes())

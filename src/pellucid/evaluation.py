@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid import metrics
 from pellucid.classical import FAMILIES, Filter, tune
@@ -18,7 +17,7 @@ from pellucid.datasets.sources import Images
 from pellucid.datasets.split import Split
 from pellucid.denoise import Denoise
 from pellucid.errors import PellucidError
-from pellucid.images import Image
+from pellucid.images import Image, middle
 from pellucid.metrics import Scores
 from pellucid.progress import Report, progress
 from pellucid.randomness import Stream, generator
@@ -93,7 +92,7 @@ def _groups(
 def _apply(denoise: Denoise, noisy: Batch) -> Batch:
     """Run a denoiser over images of one size, together where it can do that."""
     together = getattr(denoise, "batch", None)
-    if together is not None and noisy.shape[3] == denoise.card.channels:  # type: ignore[attr-defined]
+    if together is not None and len(noisy) > 1 and noisy.shape[3] == denoise.card.channels:  # type: ignore[attr-defined]
         return np.asarray(together(noisy))
     return np.stack([denoise(image) for image in noisy])
 
@@ -164,16 +163,11 @@ def _tuning_pairs(images: Images, corruption: Corruption, seed: int) -> tuple[li
     noisy: list[Image] = []
     for index in range(len(images)):
         pair = noisy_copy(images, index, corruption, seed, Stream.VALIDATION)
-        clean.append(_middle(pair[0]))
-        noisy.append(_middle(pair[1]))
+        clean.append(middle(pair[0], TUNING_SIDE))
+        noisy.append(middle(pair[1], TUNING_SIDE))
         if sum(image.shape[0] * image.shape[1] for image in clean) >= TUNING_PIXELS:
             break
     return clean, noisy
-
-
-def _middle(image: NDArray[np.float32]) -> Image:
-    top, left = (max(0, length - TUNING_SIDE) // 2 for length in image.shape[:2])
-    return image[top : top + TUNING_SIDE, left : left + TUNING_SIDE]
 
 
 def compare(

@@ -103,6 +103,12 @@ def from_unit(image: Image, like: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(result)
 
 
+def middle(image: Image, side: int) -> Image:
+    """Return the square of `side` pixels in the middle of `image`, or as much of it as there is; a view."""
+    top, left = (max(0, length - side) // 2 for length in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
 def as_channels(image: Image, channels: int) -> Image:
     """Return `image` with 1 channel (the mean of its colours) or 3 (its gray repeated)."""
     if image.shape[-1] == channels:

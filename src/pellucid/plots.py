@@ -16,7 +16,7 @@ from pellucid.denoise import Denoise
 from pellucid.errors import PellucidError
 from pellucid.evaluation import noisy_copy
 from pellucid.files import atomic
-from pellucid.images import Image
+from pellucid.images import Image, middle
 from pellucid.randomness import Stream
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ def before_after(denoiser: Denoise, split: Split, noise: str, *, seed: int = 0) 
         for (clean, noisy), guess in zip(pairs, cleaned, strict=True)
     ]
     rows = {
-        "noisy": [_middle(noisy) for _, noisy in pairs],
-        "denoised": [_middle(guess) for guess in cleaned],
-        "clean": [_middle(clean) for clean, _ in pairs],
+        "noisy": [middle(noisy, _SHOWN_SIDE) for _, noisy in pairs],
+        "denoised": [middle(guess, _SHOWN_SIDE) for guess in cleaned],
+        "clean": [middle(clean, _SHOWN_SIDE) for clean, _ in pairs],
     }
     return gallery(rows, f"{split.name}, {noise}: test images", gains)
 
@@ -111,17 +111,15 @@ def show_noise(split: Split, noise: str, *, seed: int = 0) -> Figure:
     """Return the picture of clean training images and their noisy copies."""
     count = min(SHOWN, len(split.train))
     pairs = [noisy_copy(split.train, index, parse(noise), seed, Stream.TRAIN) for index in range(count)]
-    rows = {"clean": [_middle(clean) for clean, _ in pairs], "noisy": [_middle(noisy) for _, noisy in pairs]}
+    rows = {
+        "clean": [middle(clean, _SHOWN_SIDE) for clean, _ in pairs],
+        "noisy": [middle(noisy, _SHOWN_SIDE) for _, noisy in pairs],
+    }
     return gallery(rows, f"{split.name}, {noise}")
 
 
 def _psnr(clean: Image, image: Image) -> str:
     return f"{metrics.psnr(clean[None], np.clip(image, 0, 1)[None])[0]:.1f}"
-
-
-def _middle(image: Image) -> Image:
-    top, left = (max(0, length - _SHOWN_SIDE) // 2 for length in image.shape[:2])
-    return image[top : top + _SHOWN_SIDE, left : left + _SHOWN_SIDE]
 
 
 def save(figure: Any, path: str | os.PathLike[str]) -> None:

@@ -21,7 +21,6 @@ class Stream(IntEnum):
     VALIDATION = 4
     TEST = 5
     CROP = 6
-    WEIGHTS = 7
 
 
 def generator(seed: int, stream: Stream, epoch: int = 0, index: int = 0) -> np.random.Generator:

@@ -18,6 +18,7 @@ from pellucid.denoise import Denoiser
 from pellucid.errors import PellucidError
 from pellucid.files import atomic
 from pellucid.formats import Limits, probe
+from pellucid.formats.npy import LONGEST_HEADER, parse_header
 from pellucid.images import to_unit
 from pellucid.memory import fit_core
 from pellucid.progress import Report
@@ -58,16 +59,11 @@ class NpyRows:
         self._path = path
         try:
             with path.open("rb") as file:
-                version = np.lib.format.read_magic(file)
-                reader = (
-                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                )
-                self.shape, fortran, self.dtype = reader(file)
-                self._offset = file.tell()
-        except (OSError, ValueError) as error:
+                self.shape, columns_first, self.dtype, self._offset = parse_header(file.read(LONGEST_HEADER))
+        except (OSError, ValueError, EOFError) as error:
             raise PellucidError(f"{path} is not a NumPy array file that pellucid reads: {error}.") from error
-        if fortran or self.dtype.hasobject:
-            raise PellucidError(f"{path} is not stored row by row, as numbers. Save it as a C-ordered array.")
+        if columns_first:
+            raise PellucidError(f"{path} is not stored row by row. Save it as a C-ordered array.")
         _check_form(self.shape, self.dtype, path)
         self._stride = int(np.prod(self.shape[1:])) * self.dtype.itemsize
         if path.stat().st_size < self._offset + self._stride * self.shape[0]:
@@ -194,11 +190,11 @@ def denoise_stream(denoiser: Denoiser, source: Path, target: Path, memory: int, 
 
 
 def _open(source: Path, stack: contextlib.ExitStack) -> tuple[Rows, TiffPage | None]:
+    probe(source, limits=LIMITS)  # a careful reader goes first: tifffile and NumPy trust what a file says of itself
     if source.suffix.lower() == ".npy":
         return NpyRows(source), None
     import tifffile
 
-    probe(source, limits=LIMITS)  # its own careful reader goes first: tifffile trusts what a file says of itself
     try:
         opened = stack.enter_context(tifffile.TiffFile(source))
         return TiffRows(opened, source), opened.pages.first

@@ -17,10 +17,10 @@ from pellucid.artifact import MODEL_NAME, Card
 from pellucid.corruptions import parse
 from pellucid.datasets import Images, Split, load
 from pellucid.denoise import Denoiser
-from pellucid.errors import PellucidError, unknown
+from pellucid.errors import PellucidError
 from pellucid.evaluation import Scored, compare
 from pellucid.files import write_text
-from pellucid.models import NETWORKS, build, require_keras
+from pellucid.models import build, find, require_keras
 from pellucid.progress import progress
 from pellucid.randomness import Stream, generator
 from pellucid.training.batches import Batches, Patches
@@ -83,9 +83,7 @@ def train(
     config = recipe(recipe_name, **changes)
     if data is None and recipe_name not in RECIPES:
         data = config.data
-    if config.model not in NETWORKS:
-        raise unknown("network", config.model, NETWORKS)
-    if not NETWORKS[config.model].denoises:
+    if not find(config.model).denoises:
         raise PellucidError(f"{config.model} is not a denoiser. Train another network.")
     split = _load(data, config.seed, say)
     config = recipe(recipe_name, **{**changes, "data": split.name if data is None else os.fspath(data)})
@@ -152,7 +150,7 @@ class _Trained:
 
     def _batches(self, images: Images, stream: Stream, *, fresh: bool, shuffle: bool) -> Batches:
         config = self.config
-        patches = Patches(images, config.patch, NETWORKS[config.model].multiple_of, config.seed, stream)
+        patches = Patches(images, config.patch, find(config.model).multiple_of, config.seed, stream)
         return Batches(
             patches, parse(config.noise), config.batch_size, config.seed, stream, fresh=fresh, shuffle=shuffle
         )
@@ -164,7 +162,7 @@ class _Trained:
         from pellucid.models.graph import receptive_field
         from pellucid.training.loop import predict
 
-        known = NETWORKS[self.config.model]
+        known = find(self.config.model)
         card = Card(
             network=self.config.model,
             channels=self.split.channels,
@@ -188,7 +186,8 @@ class _Trained:
     def judge(self, fitted: Fitted) -> Run:
         """Judge the trained model on the test part; write scores and pictures."""
         config, split, folder = self.config, self.split, self.folder
-        denoiser = self.write_model({})
+        # The best epoch's file is there; without a whole epoch, there is none yet.
+        denoiser = Denoiser(folder) if fitted.best else self.write_model({})
         scores = compare(denoiser, config.model, split, config.noise, seed=config.seed, filters=1)
         noisy, mine, *_ = (scored.row() for scored in scores)
         measured = {

@@ -13,7 +13,8 @@ from pellucid.errors import PellucidError
 from pellucid.formats.picture import Form, Limits, Picture
 from pellucid.formats.source import Source, decoding, shown
 
-_LONGEST_HEADER = 2**16
+LONGEST_HEADER = 2**16
+"""Bytes of a file that `parse_header` needs at the most."""
 
 
 def read_array(path: Path) -> NDArray[Any]:
@@ -26,25 +27,33 @@ def read_array(path: Path) -> NDArray[Any]:
     """
     try:
         with path.open("rb") as file:
-            _parse(file.read(_LONGEST_HEADER))
+            parse_header(file.read(LONGEST_HEADER))
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         reason = shown(" ".join(str(error).split())).rstrip(".")
         raise PellucidError(f"{shown(path)} is not a NumPy array file that pellucid reads: {reason}.") from error
 
 
-def _parse(start: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Return shape, dtype, and where the data starts. A header may claim 4 GB, which NumPy would go and read."""
+def parse_header(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Return shape, whether columns come first, dtype, and where the data starts, from the first bytes of a file.
+
+    A header may claim 4 GB, which NumPy would go and read; so it is given `LONGEST_HEADER` bytes, and no file.
+
+    Raises
+    ------
+    ValueError, EOFError
+        If they are not such a header.
+    """
     file = io.BytesIO(start)
     major, _ = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read_header(file)
-    return shape, dtype, file.tell()
+    shape, columns_first, dtype = read_header(file)
+    return shape, columns_first, dtype, file.tell()
 
 
 def _header(source: Source, limits: Limits) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     source.file.seek(0)
-    shape, dtype, offset = _parse(source.file.read(_LONGEST_HEADER))
+    shape, _, dtype, offset = parse_header(source.file.read(LONGEST_HEADER))
     if dtype.hasobject:
         raise PellucidError(f"{source.name} holds Python objects; expected numbers. Save it with a numeric type.")
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 2, 3, 4)):

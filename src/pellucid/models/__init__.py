@@ -40,6 +40,19 @@ NETWORKS = {
 """Every network by name; the module of the same name builds it."""
 
 
+def find(name: str) -> Network:
+    """Return what is known of a network.
+
+    Raises
+    ------
+    PellucidError
+        If the name is not known.
+    """
+    if name not in NETWORKS:
+        raise unknown("network", name, NETWORKS)
+    return NETWORKS[name]
+
+
 def build(name: str, channels: int = 1, **arguments: Any) -> Any:
     """Build a network with fresh weights.
 
@@ -59,8 +72,7 @@ def build(name: str, channels: int = 1, **arguments: Any) -> Any:
     PellucidError
         If the name is not known, or Keras or its backend is not installed.
     """
-    if name not in NETWORKS:
-        raise unknown("network", name, NETWORKS)
+    find(name)
     require_keras()
     return import_module(f"pellucid.models.{name}").build(channels, **arguments)
 
