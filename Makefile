@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/datasets),)
 export PELLUCID_DATA ?= $(abspath ../shared/datasets)
 endif
 
-.PHONY: demo test lint unit jax wheel clean
+.PHONY: demo test lint unit jax wheel bench clean
 
 demo: $(VENV)/.train  ## train a denoiser, judge it, draw it
 	$(BIN)/pellucid train --recipe quick
@@ -33,6 +33,13 @@ wheel: $(VENV)/.test  ## the built wheel denoises in an environment without Kera
 	$(BIN)/python tests/make_model.py .build
 	cd .build && venv/bin/pellucid denoise noisy.png -m model.onnx && test -s noisy.denoised.png
 	! .build/venv/bin/python -c "import keras" 2>/dev/null
+
+bench: $(VENV)/.test  ## the shorter measurements of docs/performance.md, one after the other, about half an hour
+	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/time_to_quality.py
+	$(BIN)/python benchmarks/training_memory.py
+	$(BIN)/python benchmarks/upsampling.py
+	$(BIN)/python benchmarks/engines.py
 
 $(VENV)/.train: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

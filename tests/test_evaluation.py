@@ -42,7 +42,7 @@ def test_tuning_uses_validation_images_alone() -> None:
     parts: list[Images] = [ArrayImages(SMOOTH[:10]), ArrayImages(SMOOTH[10:15]), Untouchable(SMOOTH[15:])]
     split = assemble("smooth", parts[0], parts[1], parts[2], parts[0], "here")
     chosen = tune_classical(split.validation, "gaussian:0.1")
-    assert len(chosen) == 4
+    assert len(chosen) == 5
     with pytest.raises(AssertionError, match="used to choose"):  # judging does use them
         compare(identity, "identity", split, "gaussian:0.1")
 

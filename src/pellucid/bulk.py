@@ -91,7 +91,7 @@ def plan(
     PellucidError
         If nothing is found, an output exists, an output is an input, or two inputs have the same output.
     """
-    found = [pair for name in inputs for pair in _find(name, recursive)]
+    found = [pair for name in inputs for pair in find(name, recursive)]
     single = len(found) == 1 and len(inputs) == 1 and not Path(inputs[0]).is_dir()
     jobs = [Job(path, _target(path, relative, output, single)) for path, relative in found]
     if output is None:  # the results of an earlier run are not images to denoise
@@ -117,8 +117,8 @@ def plan(
     return kept
 
 
-def _find(name: str, recursive: bool) -> Iterator[tuple[Path, Path]]:
-    """Yield each image file that `name` stands for, and its path below the folder that was named."""
+def find(name: str, recursive: bool) -> Iterator[tuple[Path, Path]]:
+    """Yield each image file that `name`, a file, folder or pattern, stands for, and its path below that folder."""
     path = Path(name)
     if path.is_dir():
         below = sorted(path.rglob("*") if recursive else path.glob("*"))
@@ -134,7 +134,7 @@ def _find(name: str, recursive: bool) -> Iterator[tuple[Path, Path]]:
             raise PellucidError(f"nothing matches the pattern {name!r}. Check it.")
         for match in matches:
             yield from (
-                _find(match, recursive)
+                find(match, recursive)
                 if Path(match).is_dir() and recursive
                 else [(Path(match), Path(Path(match).name))]
             )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pellucid.errors import PellucidError
 from pellucid.images import Image
 from pellucid.metrics import psnr
 
@@ -98,13 +99,65 @@ class NonLocalMeans:
         return f"non-local means, h {self.h:g}"
 
 
+@dataclass(frozen=True)
+class Wavelet:
+    """Wavelet shrinkage with a threshold per subband (BayesShrink; Chang et al., 2000) for noise of `sigma`."""
+
+    sigma: float
+
+    def __call__(self, image: Image) -> Image:
+        """See `Filter`."""
+        from skimage.restoration import denoise_wavelet
+
+        # An axis too short for the wavelet is mirrored out.
+        lack = [(0, max(0, 8 - length)) for length in image.shape[:2]]
+        padded = np.pad(image, (*lack, (0, 0)), mode="symmetric")
+        found = denoise_wavelet(padded, sigma=self.sigma, wavelet="db2", channel_axis=-1, rescale_sigma=False)
+        return _finish(found[: image.shape[0], : image.shape[1]], image)
+
+    def __str__(self) -> str:
+        return f"wavelets, sigma {self.sigma:g}"
+
+
+@dataclass(frozen=True)
+class BlockMatching:
+    """BM3D (Dabov et al., 2007; Maekinen et al., 2020) for white noise of `sigma`; needs the extra `pellucid[bm3d]`."""
+
+    sigma: float
+
+    def __call__(self, image: Image) -> Image:
+        """See `Filter`.
+
+        Raises
+        ------
+        PellucidError
+            If the package `bm3d` is not installed.
+        """
+        try:
+            from bm3d import bm3d, bm3d_rgb
+        except ModuleNotFoundError as error:
+            raise PellucidError('BM3D is not installed. Install it: pip install "pellucid[bm3d]".') from error
+        # Its blocks are 8 pixels wide, and it looks for others around them.
+        lack = [(0, max(0, 16 - length)) for length in image.shape[:2]]
+        padded = np.pad(image, (*lack, (0, 0)), mode="symmetric")
+        found = bm3d(padded[..., 0], self.sigma) if image.shape[2] == 1 else bm3d_rgb(padded, self.sigma)
+        return _finish(found.reshape(padded.shape)[: image.shape[0], : image.shape[1]], image)
+
+    def __str__(self) -> str:
+        return f"BM3D, sigma {self.sigma:g}"
+
+
 FAMILIES: dict[str, tuple[Filter, ...]] = {
     "median": tuple(Median(side) for side in (3, 5, 7)),
     "gaussian": tuple(GaussianBlur(sigma) for sigma in (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)),
     "tv": tuple(TotalVariation(weight) for weight in (0.03, 0.07, 0.15, 0.3, 0.5, 0.8, 1.2)),
     "nlm": tuple(NonLocalMeans(h) for h in (0.03, 0.06, 0.1, 0.2, 0.3, 0.45, 0.6)),
+    "wavelet": tuple(Wavelet(sigma) for sigma in (0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6, 0.8)),
 }
 """The filters by name, each in the strengths that are tried."""
+
+BM3D: tuple[Filter, ...] = tuple(BlockMatching(sigma) for sigma in (0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5))
+"""The best of the classical filters, and the slowest by far; so it is tried on demand only."""
 
 
 def tune(candidates: Sequence[Filter], clean: Sequence[Image], noisy: Sequence[Image]) -> Filter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -11,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from pellucid import metrics
-from pellucid.classical import FAMILIES, Filter, tune
+from pellucid.classical import BM3D, FAMILIES, Filter, tune
 from pellucid.corruptions import Batch, Corruption, parse
 from pellucid.datasets.sources import Images
 from pellucid.datasets.split import Split
 from pellucid.denoise import Denoise
 from pellucid.errors import PellucidError
 from pellucid.images import Image, middle
+from pellucid.intervals import estimate
 from pellucid.metrics import Scores
 from pellucid.progress import Report, progress
 from pellucid.randomness import Stream, generator
@@ -33,18 +35,24 @@ _GROUP = 2**18  # pixels that are scored together
 
 @dataclass(frozen=True)
 class Scored:
-    """A denoiser's scores, one value per image: PSNR in dB, SSIM, and BCE and its excess in nats per value."""
+    """A denoiser's scores, one value per image: PSNR in dB, SSIM, and BCE and its excess in nats per value.
+
+    `seconds` is what the denoiser took per megapixel, on all the processors that it uses.
+    """
 
     name: str
     psnr: Scores
     ssim: Scores
     bce: Scores
     excess_bce: Scores
+    seconds: float
 
     def row(self) -> dict[str, Any]:
-        """Return the name, the number of images, and the mean of every score."""
+        """Return the name, the number of images, the mean of every score and the PSNR's interval: all but the time."""
         means = {name: float(np.mean(getattr(self, name))) for name in MEASURES}
-        return {"name": self.name, "images": len(self.psnr), **means}
+        sure = estimate(self.psnr)
+        interval = {"psnr_low": sure.low, "psnr_high": sure.high}
+        return {"name": self.name, "images": len(self.psnr), **means, **interval}
 
 
 MEASURES = ("psnr", "ssim", "bce", "excess_bce")
@@ -56,13 +64,18 @@ class _Sums:
     """Scores collected group by group."""
 
     parts: dict[str, list[Scores]] = field(default_factory=lambda: {name: [] for name in MEASURES})
+    seconds: float = 0.0
+    pixels: int = 0
 
-    def add(self, clean: Batch, image: Batch) -> None:
+    def add(self, clean: Batch, image: Batch, seconds: float = 0.0) -> None:
+        self.seconds += seconds
+        self.pixels += clean.shape[0] * clean.shape[1] * clean.shape[2]
         for name, part in self.parts.items():
             part.append(getattr(metrics, name)(clean, image))
 
     def scored(self, name: str) -> Scored:
-        return Scored(name, **{key: np.concatenate(part) for key, part in self.parts.items()})
+        scores = {key: np.concatenate(part) for key, part in self.parts.items()}
+        return Scored(name, **scores, seconds=1e6 * self.seconds / self.pixels)
 
 
 def noisy_copy(images: Images, index: int, corruption: Corruption, seed: int, stream: Stream) -> tuple[Image, Image]:
@@ -135,22 +148,31 @@ def evaluate(
     for clean, noisy in _groups(images, count, corruption, seed, Stream.TEST):
         sums["noisy"].add(clean, np.clip(noisy, 0, 1))
         for name, denoise in denoisers.items():
-            sums[name].add(clean, np.clip(_apply(denoise, noisy), 0, 1))
+            begin = time.perf_counter()
+            result = _apply(denoise, noisy)
+            sums[name].add(clean, np.clip(result, 0, 1), time.perf_counter() - begin)
         done += len(clean)
         if report:
             report(done)
     return [part.scored(name) for name, part in sums.items()]
 
 
-def tune_classical(images: Images, noise: str | Corruption, *, seed: int = 0) -> dict[str, Filter]:
+def tune_classical(images: Images, noise: str | Corruption, *, seed: int = 0, bm3d: bool = False) -> dict[str, Filter]:
     """Choose each classical filter's strength by the PSNR on images of the validation part, best filter first.
+
+    Parameters
+    ----------
+    images : of the validation part
+    noise, seed : as in `evaluate`
+    bm3d : try BM3D as well, which needs its extra and takes long
 
     Returns
     -------
     The filters by their names with the strength, such as "median 3x3".
     """
     clean, noisy = _tuning_pairs(images, parse(noise), seed)
-    chosen = [tune(candidates, clean, noisy) for candidates in FAMILIES.values()]
+    families = [*FAMILIES.values(), *([BM3D] if bm3d else [])]
+    chosen = [tune(candidates, clean, noisy) for candidates in families]
     ordered = []
     while chosen:
         ordered.append(tune(chosen, clean, noisy))
@@ -171,7 +193,15 @@ def _tuning_pairs(images: Images, corruption: Corruption, seed: int) -> tuple[li
 
 
 def compare(
-    model: Denoise, name: str, split: Split, noise: str | Corruption, *, seed: int = 0, limit: int = 0, filters: int = 0
+    model: Denoise,
+    name: str,
+    split: Split,
+    noise: str | Corruption,
+    *,
+    seed: int = 0,
+    limit: int = 0,
+    filters: int = 0,
+    bm3d: bool = False,
 ) -> list[Scored]:
     """Score a model beside classical filters that were tuned on the validation part, all on the test part.
 
@@ -181,9 +211,10 @@ def compare(
     split : the data
     noise, seed, limit : as in `evaluate`
     filters : how many of the filters to judge, the best on the validation part first; 0 judges all
+    bm3d : judge BM3D as well (see `tune_classical`)
     """
     corruption = parse(noise)
-    chosen = dict(islice(tune_classical(split.validation, corruption, seed=seed).items(), filters or None))
+    chosen = dict(islice(tune_classical(split.validation, corruption, seed=seed, bm3d=bm3d).items(), filters or None))
     count = min(len(split.test), limit) if limit else len(split.test)
     with progress("judging", count, "images") if count else nullcontext() as report:
         return evaluate({name: model, **chosen}, split.test, corruption, seed=seed, limit=limit, report=report)

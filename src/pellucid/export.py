@@ -14,15 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import PellucidError
-from pellucid.models.graph import Step, steps
+from pellucid.models.graph import UNFOLD, Step, steps, upsampled
 
 OPSET = 17
 IR_VERSION = 8
 TOLERANCE = 1e-5
 """The largest difference from Keras that a written model may show on any value, in every engine."""
-
-UNFOLD = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=np.float64)
-"""Row p of the 4x4 kernel's axis gathers the rows of the 3x3 kernel that meet the same low-resolution pixel."""
 
 _ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid"}
 
@@ -87,19 +84,17 @@ class _Fusion:
             for source in step.inputs:
                 uses.setdefault(source, []).append(step)
         self.norm: dict[int, Any] = {}  # output of a convolution -> the BatchNormalization behind it
-        self.upsampled: set[int] = set()  # inputs of convolutions that are to upsample themselves
+        self.upsampled = upsampled(flat)  # by outputs of convolutions that are to upsample themselves
+        absorbed = {step.output for step in self.upsampled.values()}
         rename: dict[int, int] = {}
         self.steps: list[Step] = []
         for step in flat:
             inputs = tuple(rename.get(number, number) for number in step.inputs)
             step = Step(step.layer, inputs, step.output)
-            behind = uses.get(step.output, [])
-            only = behind[0] if len(behind) == 1 else None
             if step.kind == "BatchNormalization" and self.steps and _can_absorb(self.steps[-1], inputs, uses):
                 self.norm[inputs[0]] = step.layer
                 rename[step.output] = inputs[0]
-            elif step.kind == "UpSampling2D" and only is not None and _can_upsample(step.layer, only):
-                self.upsampled.add(only.output)
+            elif step.output in absorbed:
                 rename[step.output] = inputs[0]
             else:
                 self.steps.append(step)
@@ -108,15 +103,6 @@ class _Fusion:
 def _can_absorb(before: Step, inputs: tuple[int, ...], uses: dict[int, list[Step]]) -> bool:
     linear = before.kind == "Conv2D" and before.layer.get_config()["activation"] == "linear"
     return linear and before.output == inputs[0] and len(uses[inputs[0]]) == 1
-
-
-def _can_upsample(upsample: Any, behind: Step) -> bool:
-    nearest = tuple(upsample.size) == (2, 2) and upsample.get_config()["interpolation"] == "nearest"
-    return nearest and behind.kind == "Conv2D" and _plain(behind.layer) and tuple(behind.layer.kernel_size) == (3, 3)
-
-
-def _plain(layer: Any) -> bool:
-    return tuple(layer.strides) == (1, 1) and tuple(layer.dilation_rate) == (1, 1) and layer.padding == "same"
 
 
 def _translate(graph: _Graph, flat: _Fusion, step: Step, tensor: Any) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from pellucid import metrics
 from pellucid.corruptions import parse
 from pellucid.datasets import Split
+from pellucid.datasets.sources import Images
 from pellucid.denoise import Denoise
 from pellucid.errors import PellucidError
 from pellucid.evaluation import noisy_copy
@@ -31,7 +32,9 @@ SHOWN = 10
 _SHOWN_SIDE = 128  # of larger images, the middle is shown: noise must stay visible
 
 
-def gallery(rows: Mapping[str, Sequence[Image]], title: str = "", notes: Sequence[str] = ()) -> Figure:
+def gallery(
+    rows: Mapping[str, Sequence[Image]], title: str = "", notes: Sequence[str] = (), size: float = 1.2
+) -> Figure:
     """Return rows of images under each other, one label per row: noisy, denoised, clean.
 
     Parameters
@@ -39,11 +42,14 @@ def gallery(rows: Mapping[str, Sequence[Image]], title: str = "", notes: Sequenc
     rows : label -> images (HWC float32 in [0, 1]), the same number in every row
     title : above the picture
     notes : a short text below each column, such as its PSNR
+    size : of an image, in inches
     """
     from matplotlib.figure import Figure
 
     columns = max(len(images) for images in rows.values())
-    figure = Figure(figsize=(1.2 * columns + 1.0, 1.2 * len(rows) + (0.5 if title else 0.1) + (0.2 if notes else 0)))
+    lines = max((note.count("\n") + 1 for note in notes), default=0)
+    height = size * len(rows) + (0.5 if title else 0.1) + 0.2 * lines
+    figure = Figure(figsize=(size * columns + 1.0, height))
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, (label, images) in zip(axes, rows.items(), strict=True):
         for axis, image in zip(line, images, strict=True):
@@ -105,6 +111,28 @@ def before_after(denoiser: Denoise, split: Split, noise: str, *, seed: int = 0) 
         "clean": [middle(clean, _SHOWN_SIDE) for clean, _ in pairs],
     }
     return gallery(rows, f"{split.name}, {noise}: test images", gains)
+
+
+def cases(denoiser: Denoise, images: Images, noise: str, chosen: Mapping[str, int], *, seed: int = 0) -> Figure:
+    """Return the picture of some test images: noisy, denoised, clean, and what was removed.
+
+    Parameters
+    ----------
+    chosen : what to call an image -> its index
+    seed : of the noise, as in `evaluate`
+
+    What was removed, noisy minus denoised, is drawn around gray; where it shows the image, the denoiser took that away.
+    """
+    rows: dict[str, list[Image]] = {"noisy": [], "denoised": [], "clean": [], "removed": []}
+    notes = []
+    for name, index in chosen.items():
+        clean, noisy = noisy_copy(images, index, parse(noise), seed, Stream.TEST)
+        guess = np.clip(denoiser(noisy), 0, 1)
+        removed = np.asarray((noisy - guess) / 2 + 0.5, dtype=np.float32)
+        for row, image in zip(rows.values(), (noisy, guess, clean, removed), strict=True):
+            row.append(middle(image, 2 * _SHOWN_SIDE))
+        notes.append(f"{name} (image {index})\n{_psnr(clean, noisy)} -> {_psnr(clean, guess)} dB")
+    return gallery(rows, "", notes, size=2.4)
 
 
 def show_noise(split: Split, noise: str, *, seed: int = 0) -> Figure:

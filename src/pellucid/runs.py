@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pellucid.datasets import Split
 from pellucid.errors import PellucidError
@@ -20,7 +21,12 @@ from pellucid.training.config import Config
 
 
 def write_scores(path: Path, scores: Sequence[Scored], noise: str, split: Split) -> None:
-    """Write mean scores as JSON; a value that is not finite becomes null."""
+    """Write mean scores as JSON (see `plain`)."""
+    write_text(path, json.dumps(plain(scores, noise, split), indent=2) + "\n")
+
+
+def plain(scores: Sequence[Scored], noise: str, split: Split) -> dict[str, Any]:
+    """Return mean scores as JSON has them: a value that is not finite becomes None."""
     rows = [
         {
             key: None if isinstance(value, float) and not math.isfinite(value) else value
@@ -28,7 +34,7 @@ def write_scores(path: Path, scores: Sequence[Scored], noise: str, split: Split)
         }
         for scored in scores
     ]
-    write_text(path, json.dumps({"data": split.about, "noise": noise, "scores": rows}, indent=2) + "\n")
+    return {"data": split.about, "noise": noise, "scores": rows}
 
 
 def write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pellucid.artifact import locate, open_session
 from pellucid.errors import PellucidError, unknown
-from pellucid.models import NETWORKS, build
-from pellucid.models.graph import receptive_field, steps
+from pellucid.models import NETWORKS, build, find
+from pellucid.models.graph import multiply_adds, receptive_field, steps
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def summarize(what: str, side: int = 28, channels: int = 1) -> Summary:
     PellucidError
         If there is neither such a network nor such a file, or the network does not take that size.
     """
-    if what in NETWORKS:
+    if what.partition(":")[0] in NETWORKS:
         return _network(what, side, channels)
     if Path(what).exists():
         return _model_file(locate(what), side)
@@ -48,7 +48,7 @@ def summarize(what: str, side: int = 28, channels: int = 1) -> Summary:
 
 
 def _network(name: str, side: int, channels: int) -> Summary:
-    known = NETWORKS[name]
+    known = find(name)
     if side < 1 or side % known.multiple_of:
         raise PellucidError(f"{name} takes sides that are multiples of {known.multiple_of} pixels; got {side}.")
     model = build(name, channels, **({} if known.denoises else {"side": side}))
@@ -63,6 +63,7 @@ def _network(name: str, side: int, channels: int) -> Summary:
     if known.denoises:
         halo = receptive_field(model, known.multiple_of)
         notes.append(f"sides in multiples of {known.multiple_of} pixels, each cell sees {halo} pixels around it")
+        notes.append(f"{multiply_adds(model):,.0f} multiply-adds per pixel")
     return Summary(f"{name}, for {_shape((side, side, channels))} images", tuple(layers), tuple(notes))
 
 

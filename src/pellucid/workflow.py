@@ -89,9 +89,9 @@ def train(
     config = recipe(recipe_name, **{**changes, "data": split.name if data is None else os.fspath(data)})
     say(f"data: {split.about} ({split.place})")
     keras = require_keras()
-    folder = runs.new_folder(out, config)
     keras.utils.set_random_seed(config.seed % 2**32)
     model = build(config.model, split.channels)
+    folder = runs.new_folder(out, config)
     say(
         f"training {config.model} ({model.count_params():,} parameters) for {config.noise}, recipe {recipe_name}, "
         f"in {folder}"
@@ -128,7 +128,7 @@ class _Trained:
         if 0 < config.limit < len(learn):
             order = generator(config.seed, Stream.SPLIT, 1).permutation(len(learn))
             learn = learn.subset(np.sort(order[: config.limit]))
-        training = self._batches(learn, Stream.TRAIN, fresh=config.fresh_noise, shuffle=True)
+        training = self._batches(learn, Stream.TRAIN, fresh=config.fresh_noise, shuffle=True, augment=config.augment)
         chosen, stream = (split.test, Stream.TEST) if on_test else (split.validation, Stream.VALIDATION)
         validation = self._batches(chosen, stream, fresh=False, shuffle=False)
         history: list[Epoch] = []
@@ -139,8 +139,8 @@ class _Trained:
             if improved:
                 self.write_model({})
             self.say(
-                f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, {config.validate_on} loss "
-                f"{epoch.validation_loss:.4f}{' (best)' if improved else ''}, {epoch.seconds:.0f} s, "
+                f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4g}, {config.validate_on} loss "
+                f"{epoch.validation_loss:.4g}{' (best)' if improved else ''}, {epoch.seconds:.0f} s, "
                 f"{epoch.images_per_second:,.0f} images/s"
             )
 
@@ -148,9 +148,10 @@ class _Trained:
         with progress("training", config.epochs * len(training.patches), unit) as report:
             return fit(self.model, config, training, validation, report, on_epoch)
 
-    def _batches(self, images: Images, stream: Stream, *, fresh: bool, shuffle: bool) -> Batches:
+    def _batches(self, images: Images, stream: Stream, *, fresh: bool, shuffle: bool, augment: bool = False) -> Batches:
         config = self.config
-        patches = Patches(images, config.patch, find(config.model).multiple_of, config.seed, stream)
+        grid = find(config.model).multiple_of
+        patches = Patches(images, config.patch, grid, config.seed, stream, augment=augment)
         return Batches(
             patches, parse(config.noise), config.batch_size, config.seed, stream, fresh=fresh, shuffle=shuffle
         )

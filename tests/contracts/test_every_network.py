@@ -10,42 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.artifact import Card, write
-from pellucid.denoise import Denoiser
+from networks import DENOISERS, shaken, written
 from pellucid.engines import ENGINES
 from pellucid.errors import PellucidError
-from pellucid.export import TOLERANCE, compare, to_onnx
+from pellucid.export import TOLERANCE, compare
 from pellucid.models import NETWORKS, build
 
 pytestmark = pytest.mark.keras
-
-DENOISERS = [name for name, network in NETWORKS.items() if network.denoises]
-
-
-def shaken(name: str, channels: int) -> object:
-    """A network whose every weight, normalisation statistics included, differs from where it began."""
-    model = build(name, channels)
-    rng = np.random.default_rng(3)
-
-    def drawn(w: np.ndarray) -> np.ndarray:
-        if w.ndim == 4:  # nothing of the backend's own random numbers is left
-            return rng.normal(0, np.sqrt(2 / np.prod(w.shape[:3])), w.shape)
-        # Moving variances must stay positive; around 1 no signal dies on its way.
-        return np.abs(w + rng.normal(0, 0.05, w.shape))
-
-    model.set_weights([drawn(w) for w in model.get_weights()])
-    return model
-
-
-def written(model: object, name: str, channels: int, folder: Path, engine: str = "auto") -> Denoiser:
-    from pellucid.models.graph import receptive_field
-
-    grid = NETWORKS[name].multiple_of
-    card = Card(
-        name, channels, grid, receptive_field(model, grid), "gaussian:0.5", "nothing", "2026-01-01T00:00:00+00:00"
-    )
-    write(folder / "model.onnx", to_onnx(model, channels), card)
-    return Denoiser(folder, engine=engine)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -92,14 +63,14 @@ def test_every_backend_writes_the_same_bytes(name: str, tmp_path: Path) -> None:
     other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
     pytest.importorskip(other)
     code = (
-        "import sys; from pathlib import Path; from test_every_network import shaken, written\n"
+        "import sys; from pathlib import Path; from networks import shaken, written\n"
         "written(shaken(sys.argv[1], 3), sys.argv[1], 3, Path(sys.argv[2]))"
     )
     folder = tmp_path / other
     folder.mkdir()
     subprocess.run(
         [sys.executable, "-c", code, name, str(folder)],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[1],
         env={**os.environ, "KERAS_BACKEND": other},
         check=True,
     )

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.artifact import Card, write
+from networks import DENOISERS, shaken, written
 from pellucid.denoise import TILE, WHOLE, Denoiser
 from pellucid.errors import PellucidError
-from pellucid.models import NETWORKS, build
 from pellucid.tiling import Tiling
 
 pytestmark = pytest.mark.keras
 
-DENOISERS = [name for name, network in NETWORKS.items() if network.denoises]
-
 
 @pytest.fixture(scope="module", params=[(name, channels) for name in DENOISERS for channels in (1, 3)], ids=str)
 def denoiser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Denoiser:
-    from pellucid.export import to_onnx
-    from pellucid.models.graph import receptive_field
-
     name, channels = request.param
-    model = build(name, channels)
-    grid = NETWORKS[name].multiple_of
-    folder: Path = tmp_path_factory.mktemp("model")
-    halo = receptive_field(model, grid)
-    card = Card(name, channels, grid, halo, "gaussian:0.5", "nothing", "2026-01-01T00:00:00+00:00")
-    write(folder / "model.onnx", to_onnx(model, channels), card)
-    return Denoiser(folder)
+    return written(shaken(name, channels), name, channels, tmp_path_factory.mktemp("model"))
 
 
 @settings(max_examples=12, deadline=None)

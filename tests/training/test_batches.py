@@ -76,3 +76,23 @@ def test_one_cycle_rises_then_falls() -> None:
     assert rates[0] == pytest.approx(0.001)
     assert rates[-1] < 1e-4
     assert schedule("constant", 0.01, 100)(77) == 0.01
+
+
+def test_augmented_samples_are_the_images_mirrored_and_turned() -> None:
+    squares = np.random.default_rng(1).integers(0, 255, (6, 8, 8), dtype=np.uint8)
+    images = ArrayImages(squares)
+    ways = {
+        np.ascontiguousarray(turned[::-1] if mirrored else turned).tobytes(): index
+        for index in range(6)
+        for quarter in range(4)
+        for mirrored in (False, True)
+        for turned in (np.rot90(images[index], quarter),)
+    }
+    patches = Patches(images, 64, 4, 0, Stream.TRAIN, augment=True)
+    order = np.arange(6)
+    seen = {(index, patches.batch(epoch, order)[index].tobytes()) for epoch in range(60) for index in range(6)}
+    assert {(ways[data], data) for _, data in seen} == seen
+    assert len(seen) == 48
+    assert np.array_equal(patches.batch(7, order), patches.batch(7, order))
+    # Rectangles keep their shape.
+    assert Patches(ArrayImages(IMAGES), 64, 2, 0, Stream.TRAIN, augment=True).batch(0, order).shape == (6, 12, 10, 1)

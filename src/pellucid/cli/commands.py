@@ -27,23 +27,31 @@ def evaluate(options: argparse.Namespace) -> int:
     from pellucid.datasets import load
     from pellucid.denoise import Denoiser
     from pellucid.evaluation import compare
-    from pellucid.runs import write_scores
+    from pellucid.report import Judged, write_csv, write_html, write_json
     from pellucid.verdict import HEADINGS, rows, verdict
 
     if options.limit < 0:
         raise PellucidError(f"--limit expects 0 (all) or more; got {options.limit}.")
     denoiser = Denoiser(options.model)
     split = load(options.data, seed=options.seed)
-    noise = options.noise or denoiser.card.noise
-    scores = compare(denoiser, denoiser.card.network, split, noise, seed=options.seed, limit=options.limit)
-    table = make_table(*HEADINGS, numbers=5)
-    for row in rows(scores):
-        table.add_row(*row)
-    say(f"{split.about}\nnoise {noise}")
-    show_table(table)
-    say(verdict(scores))
+    judged = []
+    say(split.about)
+    for noise in options.noise or [denoiser.card.noise]:
+        settings = {"seed": options.seed, "limit": options.limit, "bm3d": options.bm3d}
+        scores = compare(denoiser, denoiser.card.network, split, noise, **settings)
+        judged.append(Judged(noise, scores))
+        table = make_table(*HEADINGS, numbers=len(HEADINGS) - 1)
+        for row in rows(scores):
+            table.add_row(*row)
+        say(f"noise {noise}")
+        show_table(table)
+        say(verdict(scores) + "\n")
     if options.json:
-        write_scores(Path(options.json), scores, noise, split)
+        write_json(options.json, judged, split)
+    if options.csv:
+        write_csv(options.csv, judged)
+    if options.html:
+        write_html(options.html, denoiser, split, judged, seed=options.seed)
     return 0
 
 

@@ -36,7 +36,7 @@ def denoise(options: argparse.Namespace) -> int:
         skip_existing=options.skip_existing,
     )
     threads = 1 if len(jobs) > 1 else 0
-    denoiser = Denoiser(options.model, threads, options.engine, _value_range(options.range))
+    denoiser = Denoiser(options.model, threads, options.engine, value_range(options.range))
     if len(jobs) == 1:
         height = _rows_to_watch(jobs[0].source)
         with progress("denoising", height, "rows", enabled=height > 0) as report:
@@ -53,7 +53,8 @@ def denoise(options: argparse.Namespace) -> int:
     return SOME_FAILED if outcome.failed else 0
 
 
-def _value_range(text: str | None) -> tuple[float, float] | None:
+def value_range(text: str | None) -> tuple[float, float] | None:
+    """Read LOW-HIGH; None stays None."""
     if text is None:
         return None
     low, _, high = text.partition("-")
@@ -86,7 +87,7 @@ def _pipe(options: argparse.Namespace, limits: Limits) -> int:
     from pellucid.denoise import Denoiser
     from pellucid.formats import read_picture, write_picture
 
-    denoiser = Denoiser(options.model, engine=options.engine, value_range=_value_range(options.range))
+    denoiser = Denoiser(options.model, engine=options.engine, value_range=value_range(options.range))
     picture = read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name="standard input")
     clean, notes = denoise_picture(denoiser, picture)
     _say_notes(dict.fromkeys(notes, 1), 1)

@@ -39,6 +39,14 @@ def _run(options: argparse.Namespace) -> int:
         from pellucid.cli.denoise import denoise
 
         return denoise(options)
+    if options.command == "inspect":
+        from pellucid.cli.inspect import inspect
+
+        return inspect(options)
+    if options.command == "judge":
+        from pellucid.cli.judge import judge
+
+        return judge(options)
     from pellucid.cli import commands
 
     code: int = getattr(commands, options.command)(options)

@@ -9,6 +9,7 @@ from typing import Any
 
 EXAMPLES = """\
 examples:
+  pellucid inspect ./scans                             what noise they have
   pellucid train                                       MNIST, or the embedded digits
   pellucid train ./scans --noise gaussian:0.1-0.3      your own images
   pellucid denoise noisy.png -m runs/latest            writes noisy.denoised.png
@@ -83,13 +84,38 @@ def _denoise(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-pixels", type=float, metavar="N", help="refuse larger images (default 2.7e8)")
 
 
+def _inspect(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "images", nargs="+", metavar="IMAGES", help="image files, folders, patterns, .npy; or one data set, as mnist"
+    )
+    command.add_argument("-r", "--recursive", action="store_true", help="folders below the given ones, too")
+    command.add_argument(
+        "--limit", type=int, default=40, metavar="N", help="look at N images, evenly chosen (default 40; 0: all)"
+    )
+    command.add_argument("-o", "--output", metavar="PICTURE", help="draw the noise against brightness there")
+    command.add_argument("--json", metavar="FILE", help="write the findings there, too")
+
+
 def _evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", help="data set: name or path; its test part is used")
     _model(command)
-    _noise(command, None, "what the model was trained for")
+    _noise(command, None, "what the model was trained for", several=True)
+    command.add_argument("--bm3d", action="store_true", help="judge BM3D, too; slow, needs pellucid[bm3d]")
     command.add_argument("--limit", type=int, default=0, metavar="N", help="use only the first N test images")
     command.add_argument("--seed", type=int, default=0, help="of the noise and of a random split (default 0)")
-    command.add_argument("--json", metavar="FILE", help="write the scores there, too")
+    command.add_argument("--html", metavar="FILE", help="write a report with pictures, one self-contained page")
+    command.add_argument("--json", metavar="FILE", help="write the mean scores and times there")
+    command.add_argument("--csv", metavar="FILE", help="write the scores of every image there")
+
+
+def _judge(command: argparse.ArgumentParser) -> None:
+    command.add_argument("images", nargs="+", metavar="NOISY", help="noisy image files, folders, patterns")
+    _model(command)
+    command.add_argument("--second", metavar="SHOT", help="second shot of an image, or folder of them, same names")
+    command.add_argument("-r", "--recursive", action="store_true", help="folders below the given ones, too")
+    command.add_argument("--range", metavar="LOW-HIGH", help="what is black and white, as 0-4095 for 12 bits in 16")
+    command.add_argument("--json", metavar="FILE", help="write all marks there")
+    command.add_argument("-o", "--output", metavar="PICTURE", help="draw noisy, denoised, residual, autocorrelation")
 
 
 def _show(command: argparse.ArgumentParser) -> None:
@@ -109,11 +135,14 @@ def _data(command: argparse.ArgumentParser) -> None:
     """Nothing to choose."""
 
 
-def _noise(command: argparse.ArgumentParser, default: str | None, said: str) -> None:
+def _noise(command: argparse.ArgumentParser, default: str | None, said: str, *, several: bool = False) -> None:
     from pellucid.corruptions import KINDS
 
     text = f"KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains; kinds: {', '.join(KINDS)} (default: {said})"
-    command.add_argument("--noise", default=default, help=text)
+    if several:
+        command.add_argument("--noise", action="append", help=f"{text}; may be given several times")
+    else:
+        command.add_argument("--noise", default=default, help=text)
 
 
 def _model(command: argparse.ArgumentParser) -> None:
@@ -121,9 +150,11 @@ def _model(command: argparse.ArgumentParser) -> None:
 
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "inspect": ("estimate what noise is in your images, and what to train against it", _inspect),
     "train": ("train a denoiser and judge it", _train),
     "denoise": ("denoise image files with a trained model", _denoise),
     "evaluate": ("compare a model with the classical filters on test images", _evaluate),
+    "judge": ("judge a model on noisy images alone, or on two shots of a scene", _judge),
     "show": ("draw images of a data set with noise, before any training", _show),
     "summary": ("list the layers of a network or of a model file", _summary),
     "data": ("list the data sets: what, and whether they are here", _data),

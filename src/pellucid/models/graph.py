@@ -1,7 +1,8 @@
-"""A Keras model as a flat list of steps: what the exporter, the receptive field and the summary read."""
+"""A Keras model as a flat list of steps: what the exporter, the faster training graph and the summary read."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -73,6 +74,63 @@ def _sources(args: Any) -> list[str]:
 def _outputs(layers: Any) -> str:
     name = layers[0]
     return str(name[0] if isinstance(name, list | tuple) else name)
+
+
+def upsampled(flat: list[Step]) -> dict[int, Step]:
+    """Return the nearest-neighbour x2 upsampling steps that only feed one plain 3x3 convolution.
+
+    Returns
+    -------
+    The upsampling steps by the output number of the convolution behind them. Each such pair equals one transposed
+    convolution (see `unfold`).
+    """
+    uses: dict[int, list[Step]] = {}
+    for step in flat:
+        for source in step.inputs:
+            uses.setdefault(source, []).append(step)
+    pairs = {}
+    for step in flat:
+        behind = uses.get(step.output, [])
+        if step.kind == "UpSampling2D" and len(behind) == 1 and _can_upsample(step.layer, behind[0]):
+            pairs[behind[0].output] = step
+    return pairs
+
+
+def _can_upsample(upsample: Any, behind: Step) -> bool:
+    nearest = tuple(upsample.size) == (2, 2) and upsample.get_config()["interpolation"] == "nearest"
+    return nearest and behind.kind == "Conv2D" and _plain(behind.layer) and tuple(behind.layer.kernel_size) == (3, 3)
+
+
+def _plain(layer: Any) -> bool:
+    return tuple(layer.strides) == (1, 1) and tuple(layer.dilation_rate) == (1, 1) and layer.padding == "same"
+
+
+UNFOLD = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
+"""The 4x4 kernel of the stride-2 transposed convolution that equals upsampling and a 3x3 convolution.
+
+Row p gathers the rows of the 3x3 kernel that meet the same low-resolution pixel; columns alike.
+"""
+
+
+def multiply_adds(model: Any) -> float:
+    """Return the multiplications, each with its addition, of the convolutions per pixel of the image."""
+    total = 0.0
+    scale = {0: 1.0}  # pixels of a tensor per pixel of the image
+    for step in steps(model):
+        layer = step.layer
+        here = scale[step.inputs[0]]
+        if step.kind == "UpSampling2D":
+            here *= layer.size[0] * layer.size[1]
+        elif step.kind == "MaxPooling2D":
+            here /= layer.strides[0] * layer.strides[1]
+        elif step.kind == "Conv2D":
+            here /= layer.strides[0] * layer.strides[1]
+            total += here * math.prod(layer.kernel.shape)
+        elif step.kind == "Conv2DTranspose":
+            total += here * math.prod(layer.kernel.shape)
+            here *= layer.strides[0] * layer.strides[1]
+        scale[step.output] = here
+    return total
 
 
 def receptive_field(model: Any, multiple_of: int) -> int:

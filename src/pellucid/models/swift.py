@@ -25,7 +25,7 @@ def build(channels: int = 1, widths: tuple[int, ...] = (32, 64), depth: int = 2)
     # --- layers
     def conv(x: Any, width: int, kernel: int = 3, strides: int = 1) -> Any:
         x = layers.Conv2D(width, kernel, strides, "same", use_bias=False, kernel_initializer="he_normal")(x)
-        return layers.ReLU()(layers.BatchNormalization(momentum=0.97)(x))
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
     # --- model
     noisy = keras.Input((None, None, channels), name="noisy")

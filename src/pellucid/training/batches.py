@@ -28,16 +28,19 @@ class Patches:
     multiple_of : the sides of the samples are multiples of this; what is too small is mirrored outwards
     seed : of the places where patches are cut
     stream : keeps the patches of training and validation independent
+    augment : mirror and, where they are square, turn the samples at random
     """
 
-    def __init__(self, images: Images, side: int, multiple_of: int, seed: int, stream: Stream) -> None:
-        self._images, self._seed, self._stream = images, seed, stream
+    def __init__(
+        self, images: Images, side: int, multiple_of: int, seed: int, stream: Stream, *, augment: bool = False
+    ) -> None:
+        self._images, self._seed, self._stream, self._augment = images, seed, stream, augment
         found = sizes(images)
         height, width = next(iter(found))
         self.whole = len(found) == 1 and max(height, width) <= side
         target = (height, width) if self.whole else (side, side)
         self.shape = tuple(-(-length // multiple_of) * multiple_of for length in target)
-        self._plain = self.whole and self.shape == (height, width)
+        self._plain = self.whole and self.shape == (height, width) and not augment
         # An image gives as many patches as are needed to cover it once, so that all pixels count alike.
         covers = [1] if self.whole else [self._patches_in(*images.size(index)) for index in range(len(images))]
         self._starts = np.cumsum([0, *(covers * (len(images) if self.whole else 1))])
@@ -61,7 +64,17 @@ class Patches:
             image = np.pad(image, ((0, lack[0]), (0, lack[1]), (0, 0)), mode="symmetric")
         rng = generator(self._seed, Stream.CROP, 2 * epoch + (self._stream == Stream.TRAIN), index)
         top, left = (int(rng.integers(0, have - need + 1)) for need, have in zip(self.shape, image.shape, strict=False))
-        return image[top : top + self.shape[0], left : left + self.shape[1]]
+        patch = image[top : top + self.shape[0], left : left + self.shape[1]]
+        return _turned(patch, int(rng.integers(8))) if self._augment else patch
+
+
+def _turned(patch: Image, way: int) -> Image:
+    """One of the eight ways to lay a square on itself; four for a rectangle."""
+    if way & 1:
+        patch = patch[::-1]
+    if way & 2:
+        patch = patch[:, ::-1]
+    return patch.swapaxes(0, 1) if way & 4 and patch.shape[0] == patch.shape[1] else patch
 
 
 def corrupt_each(

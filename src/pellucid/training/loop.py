@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import PellucidError
+from pellucid.models import find
 from pellucid.progress import Report
 from pellucid.training.batches import Batches, prefetch
 from pellucid.training.config import Config
+from pellucid.training.folding import folded
 from pellucid.training.interrupt import Asked, interruptible
+from pellucid.training.muon import Muon
 from pellucid.training.schedule import schedule
 
 LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
@@ -49,8 +52,8 @@ class Fitted:
 
 
 def choose_loss(config: Config, channels: int) -> str:
-    """Return `bce` or `mse`: as asked, or by the number of channels."""
-    return config.loss if config.loss != "auto" else ("bce" if channels == 1 else "mse")
+    """Return `bce` or `mse`: as asked, or by the network and the number of channels."""
+    return config.loss if config.loss != "auto" else ("bce" if channels == 1 and find(config.model).bounded else "mse")
 
 
 def fit(
@@ -74,10 +77,12 @@ def fit(
         If the loss is not a number any more.
     """
     channels = int(model.output_shape[-1])
-    optimizer = keras.optimizers.Adam(
-        config.learning_rate, **({"beta_2": 0.99} if config.schedule == "one-cycle" else {})
-    )
-    model.compile(optimizer, LOSSES[choose_loss(config, channels)], jit_compile=keras.backend.backend() == "jax")
+    optimizer = keras.optimizers.Adam(config.learning_rate)
+    if config.optimizer == "muon":
+        # An mse of small noise has gradients of the size of Adam's usual epsilon, 1e-7.
+        optimizer = Muon(config.learning_rate, beta_2=0.99, epsilon=1e-10)
+    network = folded(model)  # the same variables, in a graph that trains faster
+    network.compile(optimizer, LOSSES[choose_loss(config, channels)], jit_compile=keras.backend.backend() == "jax")
     rate = schedule(config.schedule, config.learning_rate, config.epochs * len(training))
     history: list[Epoch] = []
     best, best_weights = -1, None
@@ -85,11 +90,11 @@ def fit(
     with interruptible() as asked:
         for number in range(config.epochs):
             begin = time.monotonic()
-            loss = _train_epoch(model, training, number, rate, report, asked)
+            loss = _train_epoch(network, training, number, rate, report, asked)
             if loss is None:
                 break
             seconds = time.monotonic() - begin
-            validated = validation_loss(model, validation)
+            validated = validation_loss(network, validation)
             now = Epoch(
                 epoch=number + 1,
                 loss=loss,
@@ -127,7 +132,7 @@ def _train_epoch(
             )
         total += loss * len(clean)
         seen += len(clean)
-        report(done + seen, f"epoch {epoch + 1} loss {total / seen:.4f}")
+        report(done + seen, f"epoch {epoch + 1} loss {total / seen:.4g}")
         if asked() and seen < len(batches.patches):
             return None
     return total / seen

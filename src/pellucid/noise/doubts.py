@@ -1,0 +1,119 @@
+"""Where what is usually assumed of noise does not hold, in plain sentences."""
+
+from __future__ import annotations
+
+from pellucid.noise.families import black_mean
+from pellucid.noise.findings import Inspection
+from pellucid.noise.level import NONE, UNCLEAR
+from pellucid.noise.patches import WINDOW
+
+_FEWEST = 2000  # pixels
+_CLIPPED = 0.01  # share of the values at an end of the range that matters
+_BIASED = 0.02  # level of noise whose clipping matters
+_CORRELATED = 0.15
+_FAINT = 0.012  # level up to which texture passes for noise
+_FINE = 0.02  # level up to which correlation may as well be fine texture
+_BLOCKS = 1.15
+_OFFSET = 0.01  # of white; black that lies higher matters to noise that grows with brightness
+_GROWING = ("poisson", "speckle", "poisson+gaussian")
+_LEAST_JUDGED = 0.02
+
+
+def doubts(found: Inspection) -> tuple[str, ...]:
+    """Return the warnings that belong to what was found, the gravest first."""
+    return tuple(text for group in (_of_level, _of_clipping, _of_pattern, _of_values) for text in group(found))
+
+
+def _of_level(found: Inspection) -> list[str]:
+    texts = []
+    level = found.level
+    if found.pixels < _FEWEST:
+        texts.append(f"{found.pixels:,} pixels in all are too few to rely on; add images.")
+    if found.side < WINDOW:
+        texts.append(f"Images of less than {WINDOW} pixels a side hold no flat areas that could be measured.")
+    elif found.values.levels == 2:
+        texts.append("The images have two values only: of their noise, impulses are all that can be told.")
+    elif level.kind == UNCLEAR and found.pixels >= _FEWEST:
+        texts.append(
+            "Flat areas hold no noise, and what varies is as much texture as noise: noise that black areas are spared "
+            "from, as of photons or speckle, cannot be measured here."
+        )
+    elif found.clean:
+        texts.append("Hardly any noise was found: these images may serve as the clean ones to train on.")
+    elif level.one_brightness and level.kind == "gaussian":
+        texts.append(
+            "All flat areas are about as bright: whether the noise depends on brightness cannot be told; it is taken "
+            "not to."
+        )
+    elif level.sigma is not None and level.sigma < _FAINT:
+        texts.append("So little noise is hard to tell from fine texture: its level may be lower than measured.")
+    if found.differ and level.kind != NONE:
+        texts.append("The images differ in their level of noise: a range is recommended, so that one model meets all.")
+    if any(found.impulses.shares) and min(found.impulses.judged) < _LEAST_JUDGED:
+        blind = "black" if found.impulses.judged[0] < found.impulses.judged[1] else "white"
+        texts.append(f"Hardly any surroundings can show {blind} impulses: their share is a guess.")
+    return texts
+
+
+def _of_clipping(found: Inspection) -> list[str]:
+    texts = []
+    level = found.level
+    values = found.values
+    steady = level.steady or (level.sigma if level.kind == "gaussian" else None) or 0.0
+    if values.at_low > _CLIPPED and steady > _BIASED and found.clipped:
+        texts.append(
+            f"{values.at_low:.0%} of the values are cut off at black, so the noise does not average to zero: black "
+            f"pixels average {black_mean(steady):.3f}. Averages of frames, and training without clean images, inherit "
+            "that; training on clean images does not."
+        )
+    if values.at_high > _CLIPPED and level.kind not in (NONE, UNCLEAR):
+        texts.append(f"{values.at_high:.0%} of the values are cut off at white: what was brighter is lost.")
+    return texts
+
+
+def _of_pattern(found: Inspection) -> list[str]:
+    texts = []
+    horizontal, vertical = found.level.correlation
+    if max(abs(horizontal), abs(vertical)) > _CORRELATED:
+        cause = " (or it is fine texture)" if (found.level.sigma or 0) < _FINE else ""
+        texts.append(
+            f"Neighbouring pixels share their noise, correlation {horizontal:.2f} and {vertical:.2f}{cause}: noise "
+            "drawn pixel by pixel is not like it, blind-spot training fails on it, and its level is rather higher than "
+            "measured."
+        )
+    for name, level in (("rows", found.rows), ("columns", found.columns)):
+        if level:
+            texts.append(
+                f"Whole {name} are shifted, by {level:.2g} on average: `--noise` has no such kind; subtract it "
+                "first, or train on pairs."
+            )
+    if found.wave:
+        texts.append(
+            f"A regular pattern runs through the images, {found.wave[1]:.3g} pixels long: `--noise` has no such kind; "
+            "filter it out first."
+        )
+    if found.blocking > _BLOCKS:
+        texts.append(
+            "JPEG has left blocks of 8 pixels, and has changed the noise: take uncompressed images if there are."
+        )
+    return texts
+
+
+def _of_values(found: Inspection) -> list[str]:
+    values = found.values
+    texts = []
+    if values.stretch > 1:
+        texts.append(
+            f"16-bit images that reach only {values.high:g}: levels are given for white at {values.white:g}. Scale "
+            f"training images to that, and denoise with `--range 0-{values.white:g}`."
+        )
+    if values.low > _OFFSET * values.white and values.bits and found.level.kind in _GROWING:
+        texts.append(
+            f"No value is below {values.low:g}: if that is the camera's black, the strength is not right; scale "
+            f"training images from it, and denoise with `--range {values.low:g}-{values.white:g}`."
+        )
+    if values.outside:
+        texts.append(
+            f"Values leave [0, 1] ({values.low:.2f} to {values.high:.2f}): the noise was taken as not clipped."
+        )
+    return texts

@@ -1,0 +1,160 @@
+"""What was found in images, in numbers, in words, and as the noise to train against."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pellucid.noise.impulses import Impulses
+from pellucid.noise.level import NONE, UNCLEAR, Interval, Level
+from pellucid.noise.values import Values
+
+_WORDS = {
+    "gaussian": "signal-independent (gaussian)",
+    "poisson": "signal-dependent, variance grows with brightness (poisson)",
+    "speckle": "signal-dependent, deviation grows with brightness (speckle)",
+    "poisson+gaussian": "signal-dependent, with a part that is not (poisson+gaussian)",
+    NONE: "none to speak of",
+    UNCLEAR: "cannot be told from texture",
+}
+_UNITS = {
+    "poisson": "photons at white",
+    "poisson+gaussian": "photons at white",
+    "speckle": "relative to the pixel",
+}
+_USUAL = "gaussian:0.02-0.2"  # for clean images that noise of any mild level is to be added to
+_BESIDE_IMPULSES = 0.015  # level of other noise that does not matter beside impulses
+_LARGE = 64  # pixels; larger images are learnt as patches
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The noise of a collection of images; levels are standard deviations, where black is 0 and `values.white` is 1.
+
+    Attributes
+    ----------
+    images, pixels : what was looked at
+    side : the median of the images' shorter sides, in pixels
+    values : range, bit depth, and what sits at either end
+    clipped : whether noise was cut off to [0, 1]
+    level : kind and level of the noise, impulses and patterns not counted
+    differ : whether the images differ in level
+    impulses : black and white ones
+    rows, columns : level of what whole rows, or columns, are shifted by
+    wave : amplitude and period in pixels of a regular pattern, or None
+    blocking : steps between blocks of 8 pixels, relative to others; 1 without JPEG's blocks
+    """
+
+    images: int
+    pixels: int
+    side: int
+    values: Values
+    clipped: bool
+    level: Level
+    differ: bool
+    impulses: Impulses
+    rows: float
+    columns: float
+    wave: tuple[float, float] | None
+    blocking: float
+
+    @property
+    def noise(self) -> str:
+        """The noise as `corruptions.parse` reads it; a usual one for images that have none."""
+        return "+".join(part for part in (self._spread_noise(), self._impulse_noise()) if part) or _USUAL
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found that a network could learn to remove."""
+        return self.level.kind == NONE and not any(self.impulses.shares)
+
+    def command(self, images: str = "IMAGES") -> str:
+        """Return the line that trains against this noise; `images` are the inspected ones, as the user named them."""
+        recipe = " --recipe photos" if self.side > _LARGE else ""
+        return f"pellucid train {shlex.quote(images) if self.clean else 'CLEAN_IMAGES'}{recipe} --noise {self.noise}"
+
+    @property
+    def advice(self) -> str:
+        """The mode of training that fits, in a sentence that ends with a colon; `command` follows."""
+        if self.clean:
+            return "Train on these images as the clean ones, with noise of the strength that you expect:"
+        if self.level.kind == UNCLEAR and not any(self.impulses.shares):
+            return "Train on clean images of the same kind; this noise is a usual one, not one that was measured:"
+        return "Train on clean images of the same kind, with this noise added:"
+
+    def to_json(self, warnings: Sequence[str]) -> str:
+        """Return all as indented JSON, with the recommendation and the given warnings."""
+        whole = {**dataclasses.asdict(self), "noise": self.noise, "command": self.command(), "warnings": warnings}
+        return json.dumps(whole, indent=2) + "\n"
+
+    def _spread_noise(self) -> str:
+        level = self.level
+        if level.sigma is None or level.strength is None or level.strength_interval is None or level.kind == NONE:
+            return ""
+        if any(self.impulses.shares) and level.sigma < _BESIDE_IMPULSES:
+            return ""
+        tail = "" if self.clipped else ":unclipped"
+        low, high = map(_round, _widened(level.strength_interval))
+        strength = f"{low}-{high}" if self.differ and low != high else _round(level.strength)
+        if level.steady:
+            return f"poisson:{strength}{tail}+gaussian:{_round(level.steady)}{tail}"
+        return f"{level.kind}:{strength}{tail}"
+
+    def _impulse_noise(self) -> str:
+        (pepper, salt), judged = self.impulses.shares, self.impulses.judged
+        if not pepper and not salt:
+            return ""
+        if not salt and judged[1] > 0.02:
+            return f"mask:{_round(pepper)}"
+        # What one end shows stands for both where the other end cannot be judged.
+        unseen = min(judged) <= 0.02
+        return f"salt-pepper:{_round(2 * max(pepper, salt) if unseen else pepper + salt)}"
+
+    @property
+    def findings(self) -> tuple[tuple[str, str], ...]:
+        """What was found, as pairs of short texts."""
+        values, level = self.values, self.level
+        pairs = [
+            ("images", f"{self.images:,}, {self.pixels:,} pixels looked at"),
+            ("values", f"{values.dtype}, {values.low:g} to {values.high:g}" + _bits(values.bits)),
+            ("at black, at white", f"{values.at_low:.1%}, {values.at_high:.1%} of the values"),
+            ("kind of noise", _WORDS[level.kind]),
+        ]
+        if level.sigma is not None and level.sigma_interval:
+            pairs.append(("level (sigma, of 1)", _within(level.sigma, level.sigma_interval)))
+        if level.strength is not None and level.strength_interval and level.kind in _UNITS:
+            pairs.append((f"strength ({_UNITS[level.kind]})", _within(level.strength, level.strength_interval)))
+        if level.steady:
+            pairs.append(("its steady part (sigma)", f"{level.steady:.3g}"))
+        pairs.append(("impulses", f"{self.impulses.shares[0]:.2%} black, {self.impulses.shares[1]:.2%} white"))
+        pairs.append(("rows, columns (sigma)", f"{self.rows:.3g}, {self.columns:.3g}"))
+        wave = f"amplitude {self.wave[0]:.3g}, period {self.wave[1]:.3g} pixels" if self.wave else "none"
+        pairs.append(("regular pattern", wave))
+        pairs.append(
+            ("correlation of neighbours", f"{level.correlation[0]:.2f} horizontal, {level.correlation[1]:.2f} vertical")
+        )
+        return tuple(pairs)
+
+
+def _widened(interval: Interval) -> Interval:
+    """From what holds four in five to what holds nearly all, as if they were evenly spread."""
+    more = (interval[1] - interval[0]) / 8
+    return max(interval[0] - more, interval[0] / 2), interval[1] + more
+
+
+def _within(value: float, interval: Interval) -> str:
+    if interval[0] == interval[1]:
+        return f"{value:.3g}"
+    return f"{value:.3g}; four in five within {interval[0]:.3g} to {interval[1]:.3g}"
+
+
+def _bits(bits: int) -> str:
+    return f"; {bits} bits used" if bits else ""
+
+
+def _round(value: float) -> str:
+    """Two significant digits, as `parse` reads them."""
+    return f"{float(f'{value:.2g}'):.10g}" if value < 1e9 else "1000000000"

@@ -1,0 +1,173 @@
+"""From the flat patches of images to the kind and the level of their noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.noise.families import MIXED, SINGLE, fit
+from pellucid.noise.patches import Flat, true_correlation
+
+Floats = NDArray[np.float64]
+Interval = tuple[float, float]
+Part = tuple[Flat, ...]
+"""The planes of one image, or of a part of one."""
+
+NONE, UNCLEAR = "none", "unclear"
+"""Kinds beside those in `families`: no noise to speak of; and noise that cannot be told from texture."""
+
+LEAST = 0.004
+"""Noise below this level, one gray value of 256, is none to speak of."""
+
+_LEAST_ANYWHERE = 0.008  # the same, for one part in ten
+_STILL = 0.05  # share of patches of one single value, from which on noise is taken to spare them
+_TEXTURE = 0.1  # correlation, from which on what varies may be texture
+_UNLIKE = 0.1  # parts whose flattest patches are that much more correlated than most parts' are left out: texture
+_CORRELATED = 0.15  # from here on, variances are brought to what they are without the patches' planes taken away
+_BETTER, _MARGIN = 0.75, 0.005  # a kind is taken before `gaussian` if its cost is that much less
+_POOR, _MIXED_BETTER = 0.03, 0.6  # cost above which a mixture is tried, and the share of it that it may cost
+_GROWING, _STEADY = 0.3, 0.12  # least share of the variance, at the mean brightness, that a mixture's parts have
+_MANY = 1000  # patches of a plane, without which no mixture is tried: it explains too much
+_NARROW = 0.06  # span of brightness within which nothing can be said of its influence
+
+
+@dataclass(frozen=True)
+class Level:
+    """The kind and the level of noise; levels are standard deviations in units of [0, 1].
+
+    Attributes
+    ----------
+    kind : `gaussian`, `poisson`, `speckle`, `poisson+gaussian`, `none`, or `unclear`
+    strength : in the unit of the kind: sigma, photons at white, sigma relative to the pixel; None if not measured
+    strength_interval : what four in five of the images, or of the quarters of few images, lie in
+    steady : level of the part of `poisson+gaussian` that does not grow with brightness; else 0
+    sigma, sigma_interval : level over all values, and what four in five lie in; None if not measured
+    correlation : of the noise of horizontal and of vertical neighbours
+    flat : brightness and level of groups of flat patches
+    one_brightness : whether nearly all flat patches are about as bright
+    """
+
+    kind: str
+    strength: float | None = None
+    strength_interval: Interval | None = None
+    steady: float = 0.0
+    sigma: float | None = None
+    sigma_interval: Interval | None = None
+    correlation: tuple[float, float] = (0.0, 0.0)
+    flat: tuple[tuple[float, float], ...] = ()
+    one_brightness: bool = False
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """Mean, and mean of the squares, of the values of images with their noise."""
+
+    mean: float
+    square: float
+
+
+def estimate(images: Sequence[Sequence[Part]], brightness: Brightness, clip: bool) -> Level:
+    """Estimate the noise in images.
+
+    Parameters
+    ----------
+    images : the parts of each
+    brightness : of all values
+    clip : whether noise was clipped to [0, 1]
+
+    Returns
+    -------
+    Level. It is the median over the images; the intervals are taken over the parts.
+    """
+    known = _measurable(images)
+    if not known:
+        still = all(flat.still == 1 for image in images for part in image for flat in part)
+        return Level(NONE, 0.0, (0.0, 0.0), 0.0, 0.0, (0.0, 0.0)) if still else Level(UNCLEAR)
+    likeness = np.median([_correlation(part) for image in known for part in image], axis=0)
+    horizontal, vertical, factor = true_correlation(likeness)
+    if max(abs(horizontal), abs(vertical)) > _CORRELATED:
+        known = [[tuple(flat.times(factor) for flat in part) for part in image] for image in known]
+    parts = [part for image in known for part in image]
+    kind = _choose(parts, brightness, clip)
+    found = np.array([fit(kind, part, clip).strengths for part in parts])
+    whole = [fit(kind, [flat for part in image for flat in part], clip).strengths for image in known]
+    strengths = np.median(whole, axis=0)
+    sigma, unit = _at(kind, strengths, brightness), _unit(kind, strengths)
+    interval = _interval([_at(kind, row, brightness) for row in found], sigma)
+    points = np.concatenate([np.stack([flat.mean, flat.variance, flat.weight]) for part in parts for flat in part], 1)
+    clear = interval[1] >= _LEAST_ANYWHERE or sigma >= LEAST
+    return Level(
+        kind=kind if clear else NONE,
+        strength=unit,
+        strength_interval=_interval([_unit(kind, row) for row in found], unit),
+        steady=float(strengths[1]) if kind == MIXED else 0.0,
+        sigma=sigma,
+        sigma_interval=interval,
+        correlation=(horizontal, vertical) if clear else (0.0, 0.0),
+        flat=tuple((float(mean), float(np.sqrt(variance))) for mean, variance, _ in points.T),
+        one_brightness=bool(_span(points) < _NARROW),
+    )
+
+
+def _measurable(images: Sequence[Sequence[Part]]) -> list[list[Part]]:
+    """Return the parts whose flat patches vary by noise: none where texture varies, and other patches do not at all."""
+    flats = [flat for image in images for part in image for flat in part]
+    textures = [flat.texture for flat in flats if len(flat.mean)]
+    if not textures or (np.mean(textures) > _TEXTURE and np.mean([flat.still for flat in flats]) >= _STILL):
+        return []
+    parts = [[tuple(flat for flat in part if len(flat.mean)) for part in image] for image in images]
+    known = [[part for part in image if part] for image in parts]
+    most = np.median([_correlation(part).mean() for image in known for part in image]) + _UNLIKE
+    chosen = [[part for part in image if _correlation(part).mean() <= most] for image in known]
+    return [image for image in chosen if image]
+
+
+def _correlation(part: Part) -> Floats:
+    return np.asarray(np.mean([flat.correlation for flat in part], axis=0))
+
+
+def _choose(parts: Sequence[Part], brightness: Brightness, clip: bool) -> str:
+    """Return the kind that explains the parts at the least cost, with a preference for the simpler."""
+
+    def cost(kind: str) -> float:
+        return float(np.mean([fit(kind, part, clip).cost for part in parts]))
+
+    costs = {kind: cost(kind) for kind in SINGLE}
+    best = min(costs, key=lambda kind: costs[kind])
+    if costs[best] > _BETTER * costs["gaussian"] - _MARGIN:
+        best = "gaussian"
+    if costs[best] <= _POOR or min(flat.patches for part in parts for flat in part) < _MANY:
+        return best
+    growing, steady = np.median([fit(MIXED, part, clip).strengths for part in parts], axis=0)
+    share = 1 / (1 + steady**2 / (growing**2 * brightness.mean + 1e-12))
+    return MIXED if cost(MIXED) < _MIXED_BETTER * costs[best] and _GROWING < share < 1 - _STEADY else best
+
+
+def _at(kind: str, strengths: Floats, brightness: Brightness) -> float:
+    """The standard deviation over all values."""
+    if kind == "speckle":
+        # The noise has its share in the squares.
+        return float(strengths[0] * np.sqrt(brightness.square / (1 + strengths[0] ** 2)))
+    growth = 1.0 if kind == "gaussian" else np.sqrt(brightness.mean)
+    return float(np.hypot(strengths[0] * growth, strengths[1] if kind == MIXED else 0))
+
+
+def _unit(kind: str, strengths: Floats) -> float:
+    """The strength in the unit of the kind."""
+    return float(strengths[0]) if kind in ("gaussian", "speckle") else float(strengths[0] ** -2)
+
+
+def _interval(found: Sequence[float], value: float) -> Interval:
+    low, high = np.quantile(found, [0.1, 0.9])
+    return min(float(low), value), max(float(high), value)
+
+
+def _span(points: Floats) -> float:
+    """The span of brightness that four in five of the flat patches lie in; `points`: mean, variance, weight."""
+    order = np.argsort(points[0])
+    share = np.cumsum(points[2][order]) / points[2].sum()
+    low, high = (points[0][order][np.searchsorted(share, part)] for part in (0.1, 0.9))
+    return float(high - low)
