@@ -21,12 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.classical import FAMILIES, tune
+from pellucid.classical import FAMILIES, BlockMatching, tune
 from pellucid.datasets.sources import FileImages, find_images
 from pellucid.denoise import Denoiser
 from pellucid.evaluation import evaluate
 from pellucid.formats import write_image
-from pellucid.images import Image
 
 NOISE = "gaussian:0.045-0.21:unclipped"
 
@@ -70,17 +69,6 @@ def train(folder: Path, run: Path, options: list[str]) -> None:
         print(f"  {minutes[index]:5.1f}: {-10 * math.log10(float(rows[index]['validation_loss'])):.2f}")
 
 
-def block_matching(sigma: float) -> object:
-    """Return BM3D for noise of `sigma`; a colour image is treated in its own colour space, as its authors do."""
-    from bm3d import bm3d, bm3d_rgb
-
-    def denoise(image: Image) -> Image:
-        result = bm3d(image[..., 0], sigma) if image.shape[2] == 1 else bm3d_rgb(image, sigma)
-        return np.clip(result, 0, 1).astype(np.float32).reshape(image.shape)
-
-    return denoise
-
-
 def judge(model: Path, images: FileImages, tuning: FileImages, levels: list[float]) -> None:
     """Print mean PSNR and SSIM of all, per noise level."""
     denoiser = Denoiser(model)
@@ -90,7 +78,7 @@ def judge(model: Path, images: FileImages, tuning: FileImages, levels: list[floa
         clean = [tuning[index] for index in range(min(len(tuning), 8))]
         noisy = [image + np.float32(level / 255) * rng.standard_normal(image.shape, np.float32) for image in clean]
         best = tune([one for family in FAMILIES.values() for one in family], clean, noisy)
-        methods = {"pellucid": denoiser, "BM3D": block_matching(level / 255), str(best): best}
+        methods = {"pellucid": denoiser, "BM3D": BlockMatching(level / 255), str(best): best}
         scores = evaluate(methods, images, noise)
         gain = scores[1].psnr - scores[2].psnr
         print(f"sigma {level:g} of 255, {len(images)} images; better than BM3D in {np.sum(gain > 0)}")

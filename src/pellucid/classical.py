@@ -30,6 +30,12 @@ def _finish(result: Image, image: Image) -> Image:
     return np.clip(result, 0, 1).astype(np.float32).reshape(image.shape)
 
 
+def _at_least(side: int, image: Image) -> Image:
+    """Mirror an image out, at its bottom and right, until no side is shorter than `side` pixels."""
+    lack = [(0, max(0, side - length)) for length in image.shape[:2]]
+    return np.pad(image, (*lack, (0, 0)), mode="symmetric")
+
+
 @dataclass(frozen=True)
 class Median:
     """The median over a square of `side` pixels, per channel."""
@@ -90,9 +96,9 @@ class NonLocalMeans:
         from skimage.restoration import denoise_nl_means
 
         # An axis shorter than the patch cannot be searched; mirrored out, it can.
-        lack = [(0, max(0, 5 - length)) for length in image.shape[:2]]
-        padded = np.pad(image, (*lack, (0, 0)), mode="symmetric")
-        found = denoise_nl_means(padded, patch_size=5, patch_distance=6, h=self.h, fast_mode=True, channel_axis=-1)
+        found = denoise_nl_means(
+            _at_least(5, image), patch_size=5, patch_distance=6, h=self.h, fast_mode=True, channel_axis=-1
+        )
         return _finish(found[: image.shape[0], : image.shape[1]], image)
 
     def __str__(self) -> str:
@@ -110,9 +116,9 @@ class Wavelet:
         from skimage.restoration import denoise_wavelet
 
         # An axis too short for the wavelet is mirrored out.
-        lack = [(0, max(0, 8 - length)) for length in image.shape[:2]]
-        padded = np.pad(image, (*lack, (0, 0)), mode="symmetric")
-        found = denoise_wavelet(padded, sigma=self.sigma, wavelet="db2", channel_axis=-1, rescale_sigma=False)
+        found = denoise_wavelet(
+            _at_least(8, image), sigma=self.sigma, wavelet="db2", channel_axis=-1, rescale_sigma=False
+        )
         return _finish(found[: image.shape[0], : image.shape[1]], image)
 
     def __str__(self) -> str:
@@ -138,8 +144,7 @@ class BlockMatching:
         except ModuleNotFoundError as error:
             raise PellucidError('BM3D is not installed. Install it: pip install "pellucid[bm3d]".') from error
         # Its blocks are 8 pixels wide, and it looks for others around them.
-        lack = [(0, max(0, 16 - length)) for length in image.shape[:2]]
-        padded = np.pad(image, (*lack, (0, 0)), mode="symmetric")
+        padded = _at_least(16, image)
         found = bm3d(padded[..., 0], self.sigma) if image.shape[2] == 1 else bm3d_rgb(padded, self.sigma)
         return _finish(found.reshape(padded.shape)[: image.shape[0], : image.shape[1]], image)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import PellucidError
-from pellucid.models.graph import UNFOLD, Step, steps, upsampled
+from pellucid.models.graph import UNFOLD, Step, steps, upsampled, uses
 
 OPSET = 17
 IR_VERSION = 8
@@ -79,10 +79,7 @@ class _Fusion:
     """Which steps merge into a neighbour, found before anything is written."""
 
     def __init__(self, flat: list[Step]) -> None:
-        uses: dict[int, list[Step]] = {}
-        for step in flat:
-            for source in step.inputs:
-                uses.setdefault(source, []).append(step)
+        followers = uses(flat)
         self.norm: dict[int, Any] = {}  # output of a convolution -> the BatchNormalization behind it
         self.upsampled = upsampled(flat)  # by outputs of convolutions that are to upsample themselves
         absorbed = {step.output for step in self.upsampled.values()}
@@ -91,7 +88,7 @@ class _Fusion:
         for step in flat:
             inputs = tuple(rename.get(number, number) for number in step.inputs)
             step = Step(step.layer, inputs, step.output)
-            if step.kind == "BatchNormalization" and self.steps and _can_absorb(self.steps[-1], inputs, uses):
+            if step.kind == "BatchNormalization" and self.steps and _can_absorb(self.steps[-1], inputs, followers):
                 self.norm[inputs[0]] = step.layer
                 rename[step.output] = inputs[0]
             elif step.output in absorbed:
@@ -100,9 +97,9 @@ class _Fusion:
                 self.steps.append(step)
 
 
-def _can_absorb(before: Step, inputs: tuple[int, ...], uses: dict[int, list[Step]]) -> bool:
+def _can_absorb(before: Step, inputs: tuple[int, ...], followers: dict[int, list[Step]]) -> bool:
     linear = before.kind == "Conv2D" and before.layer.get_config()["activation"] == "linear"
-    return linear and before.output == inputs[0] and len(uses[inputs[0]]) == 1
+    return linear and before.output == inputs[0] and len(followers[inputs[0]]) == 1
 
 
 def _translate(graph: _Graph, flat: _Fusion, step: Step, tensor: Any) -> None:

@@ -76,6 +76,15 @@ def _outputs(layers: Any) -> str:
     return str(name[0] if isinstance(name, list | tuple) else name)
 
 
+def uses(flat: list[Step]) -> dict[int, list[Step]]:
+    """Return, by the number of a tensor, the steps that take it."""
+    found: dict[int, list[Step]] = {}
+    for step in flat:
+        for source in step.inputs:
+            found.setdefault(source, []).append(step)
+    return found
+
+
 def upsampled(flat: list[Step]) -> dict[int, Step]:
     """Return the nearest-neighbour x2 upsampling steps that only feed one plain 3x3 convolution.
 
@@ -84,13 +93,10 @@ def upsampled(flat: list[Step]) -> dict[int, Step]:
     The upsampling steps by the output number of the convolution behind them. Each such pair equals one transposed
     convolution (see `unfold`).
     """
-    uses: dict[int, list[Step]] = {}
-    for step in flat:
-        for source in step.inputs:
-            uses.setdefault(source, []).append(step)
+    followers = uses(flat)
     pairs = {}
     for step in flat:
-        behind = uses.get(step.output, [])
+        behind = followers.get(step.output, [])
         if step.kind == "UpSampling2D" and len(behind) == 1 and _can_upsample(step.layer, behind[0]):
             pairs[behind[0].output] = step
     return pairs
