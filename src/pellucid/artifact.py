@@ -21,7 +21,8 @@ from pellucid.errors import PellucidError
 from pellucid.files import atomic
 
 KEY = "pellucid"
-VERSION = 1
+VERSION = 2
+"""Of the card. Version 1 had no `statistics`; it is read as if they were empty."""
 MODEL_NAME = "model.onnx"
 """The model file's name in a run folder."""
 MAX_BYTES = 256 * 2**20
@@ -30,6 +31,8 @@ MAX_GRID = 256
 """Limit of `multiple_of`, in pixels: a grid of eight halvings."""
 MAX_HALO = 1024
 """Limit of `halo`, in pixels; every tile of a large image is read with it all around."""
+MAX_STATISTIC = 1e3
+"""Limit of the absolute value of a statistic, which describes values that are nominally in [0, 1]."""
 MAX_LINE = 8000
 """Characters of the longest text in a card."""
 
@@ -48,6 +51,7 @@ class Card:
     trained_on : the data set in one line
     scores : mean scores on the test part, by `<score>.<image>`, such as `psnr.denoised` (dB)
     versions : of pellucid and of what trained it
+    statistics : of noisy training images, by trait: three rising quantiles, see `limits`; empty if not recorded
     created : date and time, ISO 8601, UTC
     value_range : of the values the graph takes and gives
     format : the version of this description
@@ -62,6 +66,7 @@ class Card:
     created: str
     scores: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    statistics: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     value_range: tuple[float, float] = (0.0, 1.0)
     format: int = VERSION
 
@@ -95,6 +100,8 @@ class Card:
         newest = values.get("format")
         if isinstance(newest, int) and newest > VERSION:
             raise PellucidError(f"is of the newer format {newest}; update pellucid")
+        if type(newest) is int and newest == 1 and "statistics" not in values:
+            values = {**values, "statistics": {}, "format": VERSION}
         known = {item.name for item in dataclasses.fields(cls)}
         if set(values) != known:
             differing = ", ".join(sorted(known ^ set(values)))[:200]
@@ -102,7 +109,8 @@ class Card:
         wrong = [name for name, value in values.items() if not _fits(name, value)]
         if wrong:
             raise PellucidError(f"has a card with {str(values[wrong[0]])[:80]!r} as its {wrong[0]}")
-        return cls(**{**values, "value_range": tuple(values["value_range"])})
+        statistics = {name: tuple(map(float, row)) for name, row in values["statistics"].items()}
+        return cls(**{**values, "value_range": tuple(values["value_range"]), "statistics": statistics})
 
 
 def _no_number(name: str) -> NoReturn:
@@ -119,11 +127,13 @@ def _fits(name: str, value: object) -> bool:
         case "halo":
             return _whole(value, 0, MAX_HALO)
         case "format":
-            return _whole(value, 1, VERSION)
+            return _whole(value, VERSION, VERSION)
         case "value_range":
             return isinstance(value, list) and [type(end) for end in value] == [float] * 2 and value == [0, 1]
         case "scores":
             return _table(value) and all(_finite(score) for score in value.values())
+        case "statistics":
+            return _table(value) and all(_quantiles(row) for row in value.values())
         case "versions":
             return _table(value) and all(_line(version) for version in value.values())
         case _:
@@ -136,6 +146,12 @@ def _whole(value: object, least: int, most: int) -> bool:
 
 def _finite(value: object) -> bool:
     return (type(value) is int and abs(value) < 2**53) or (type(value) is float and math.isfinite(value))
+
+
+def _quantiles(value: object) -> bool:
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    return all(_finite(one) and abs(one) <= MAX_STATISTIC for one in value) and value == sorted(value)
 
 
 def _line(value: object) -> bool:

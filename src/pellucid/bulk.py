@@ -8,17 +8,16 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
 from pellucid.denoise import Denoiser
 from pellucid.errors import PellucidError
-from pellucid.formats import SUFFIXES, Limits, Picture, read_picture, write_picture
-from pellucid.images import to_unit
+from pellucid.formats import SUFFIXES, Limits
 from pellucid.progress import Report
-from pellucid.streaming import can_stream, denoise_stream
+from pellucid.single import Job, Note, denoise_file
 
 MARK = ".denoised"
 """What an output's name has between stem and ending when it is written beside its input."""
@@ -30,16 +29,8 @@ MANY = 200
 CHUNK = 16
 """Files that a worker process takes at a time."""
 
-Result = tuple[Path, list[str], str | None]
+Result = tuple[Path, list[Note], str | None]
 """A file that was read, what is to be noted about its result, and the reason if there is none."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file to read and the file to write."""
-
-    source: Path
-    target: Path
 
 
 @dataclass
@@ -62,7 +53,7 @@ class Outcome:
         for source, notes, error in results:
             if error is None:
                 self.written += 1
-                self.notes.update(notes)
+                self.notes.update(note.text for note in notes)
             else:
                 self.failed.append((source, error))
 
@@ -163,6 +154,7 @@ def denoise_files(
     memory: int = 0,
     limits: Limits | None = None,
     report: Report | None = None,
+    strict: bool = False,
 ) -> Outcome:
     """Denoise files in parallel; one that fails is noted, and the rest go on.
 
@@ -178,6 +170,7 @@ def denoise_files(
     memory : the most that the process may occupy, in bytes; 0 for no bound. Files that can be streamed then are.
     limits : on the files that are read
     report : called with the number of files done
+    strict : images outside of what the model was trained for fail, and are not written
 
     Notes
     -----
@@ -194,8 +187,8 @@ def denoise_files(
 
         def start(chunk: Sequence[Job]) -> Future[list[Result]]:
             if processes:
-                return pool.submit(_in_worker, chunk, chosen)
-            return pool.submit(_denoise_some, denoiser, chunk, memory, chosen)
+                return pool.submit(_in_worker, chunk, chosen, strict)
+            return pool.submit(_denoise_some, denoiser, chunk, memory, chosen, strict)
 
         running = {start(chunk) for chunk in islice(chunks, 2 * count)}
         try:
@@ -231,62 +224,19 @@ def _begin_worker(path: Path, engine: str, value_range: tuple[float, float] | No
     _opened.append(Denoiser(path, threads=1, engine=engine, value_range=value_range))
 
 
-def _in_worker(jobs: Sequence[Job], limits: Limits) -> list[Result]:
-    return _denoise_some(_opened[0], jobs, 0, limits)
+def _in_worker(jobs: Sequence[Job], limits: Limits, strict: bool) -> list[Result]:
+    return _denoise_some(_opened[0], jobs, 0, limits, strict)
 
 
-def _denoise_some(denoiser: Denoiser, jobs: Sequence[Job], memory: int, limits: Limits) -> list[Result]:
+def _denoise_some(denoiser: Denoiser, jobs: Sequence[Job], memory: int, limits: Limits, strict: bool) -> list[Result]:
     results: list[Result] = []
     for job in jobs:
         try:
-            results.append((job.source, denoise_file(denoiser, job, memory, limits, durable=False), None))
+            notes = denoise_file(denoiser, job, memory, limits, durable=False, strict=strict)
+            results.append((job.source, notes, None))
         except PellucidError as error:
             results.append((job.source, [], str(error)))
     return results
-
-
-def denoise_file(
-    denoiser: Denoiser,
-    job: Job,
-    memory: int = 0,
-    limits: Limits | None = None,
-    report: Report | None = None,
-    *,
-    durable: bool = True,
-) -> list[str]:
-    """Denoise one file; return what a user should know of the result.
-
-    Parameters
-    ----------
-    denoiser, job, memory, limits : as in `denoise_files`
-    report : called with the number of rows done, while a large image is worked on
-    durable : wait until the file is on disk
-
-    Raises
-    ------
-    PellucidError
-        If the file cannot be read, or the result cannot be written.
-    """
-    if memory and can_stream(job.source):
-        denoise_stream(denoiser, job.source, job.target, memory, report)
-        return []
-    picture = read_picture(job.source, limits=limits or Limits())
-    clean, notes = denoise_picture(denoiser, picture, report)
-    write_picture(job.target, clean, durable=durable)
-    return notes
-
-
-def denoise_picture(denoiser: Denoiser, picture: Picture, report: Report | None = None) -> tuple[Picture, list[str]]:
-    """Denoise every page of a picture; return it, and what a user should know of the result."""
-    given = to_unit(picture.pages[0][:1, :1]).shape[2]
-    notes = []
-    if given != denoiser.card.channels:
-        notes.append(
-            "a gray model took a colour image channel by channel"
-            if given == 3
-            else "a colour model took a gray image as three equal channels"
-        )
-    return replace(picture, pages=tuple(denoiser(page, report) for page in picture.pages)), notes
 
 
 def usable_processors() -> int:

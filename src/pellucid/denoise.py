@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pellucid.artifact import Card, locate, open_session
 from pellucid.errors import PellucidError
-from pellucid.images import Image, as_channels, from_unit, to_unit
+from pellucid.images import Image, as_channels, from_unit, range_in_unit, to_unit
 from pellucid.progress import Report
 from pellucid.tiling import Tiling
 
@@ -115,30 +115,17 @@ class Denoiser:
 
     def piece(self, image: NDArray[Any]) -> NDArray[Any]:
         """Denoise one image in a single run, whatever its size; parameters and errors as calling."""
-        unit = to_unit(image)
-        scale = self._scale(image)
-        if scale:
-            unit = (unit - scale[0]) / (scale[1] - scale[0])
+        unit = to_unit(image, value_range=self.value_range)
         given = unit.shape[2]
         if self.card.channels == 1:
             planes = np.moveaxis(unit, 2, 0)[..., None]  # each colour becomes an image of a batch
             result = np.moveaxis(self.batch(planes)[..., 0], 0, 2)
         else:
             result = as_channels(self.batch(as_channels(unit, 3)[None])[0], given)
-        if scale:
-            result = result * (scale[1] - scale[0]) + scale[0]
+        if self.value_range:
+            low, high = range_in_unit(image, self.value_range)
+            result = result * (high - low) + low
         return from_unit(result, image)
-
-    def _scale(self, image: NDArray[Any]) -> tuple[np.float32, np.float32] | None:
-        """The value range in units of the image's type."""
-        if self.value_range is None:
-            return None
-        if not np.issubdtype(image.dtype, np.unsignedinteger):
-            raise PellucidError(
-                f"a range of values applies to integer images; this one is {image.dtype}. Scale it to [0, 1]."
-            )
-        low, high = (np.float32(value / np.iinfo(image.dtype).max) for value in self.value_range)
-        return low, high
 
     def batch(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Denoise several images of one size.

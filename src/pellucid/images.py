@@ -19,7 +19,7 @@ Image = NDArray[np.float32]
 _FLOAT_LIMITS = (-8.0, 9.0)  # unclipped noise may leave [0, 1]; an image in 0..255 leaves this too
 
 
-def to_unit(array: NDArray[Any], name: str = "image") -> Image:
+def to_unit(array: NDArray[Any], name: str = "image", value_range: tuple[float, float] | None = None) -> Image:
     """Bring one image into the contract, without its alpha.
 
     Parameters
@@ -28,6 +28,7 @@ def to_unit(array: NDArray[Any], name: str = "image") -> Image:
         C of 2 or 4 means that the last channel is alpha. Floats must already be scaled to [0, 1]; unclipped noise
         may leave that range a little.
     name : how error messages call the image
+    value_range : the values of an integer image that are black and white; None takes those of its type
 
     Returns
     -------
@@ -36,7 +37,8 @@ def to_unit(array: NDArray[Any], name: str = "image") -> Image:
     Raises
     ------
     PellucidError
-        For another shape or dtype, zero size, NaN, infinities, or floats that are clearly not in [0, 1].
+        For another shape or dtype, zero size, NaN, infinities, floats that are clearly not in [0, 1], or a value range
+        for floats.
     """
     array = np.asarray(array)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
@@ -47,7 +49,27 @@ def to_unit(array: NDArray[Any], name: str = "image") -> Image:
     if 0 in array.shape:
         raise PellucidError(f"{name} is empty: its shape is {array.shape}. Give an image with at least one pixel.")
     colour = array[..., None] if array.ndim == 2 else array[..., : array.shape[2] - (array.shape[2] in (2, 4))]
-    return _scale(colour, name)
+    unit = _scale(colour, name)
+    if value_range is None:
+        return unit
+    low, high = range_in_unit(array, value_range)
+    return (unit - low) / (high - low)
+
+
+def range_in_unit(array: NDArray[Any], value_range: tuple[float, float]) -> tuple[np.float32, np.float32]:
+    """Return the values that are black and white, as parts of the largest value of the array's integer type.
+
+    Raises
+    ------
+    PellucidError
+        If it is no integer type.
+    """
+    if not np.issubdtype(array.dtype, np.unsignedinteger):
+        raise PellucidError(
+            f"a range of values applies to integer images; this one is {array.dtype}. Scale it to [0, 1]."
+        )
+    low, high = (np.float32(value / np.iinfo(array.dtype).max) for value in value_range)
+    return low, high
 
 
 def _scale(array: NDArray[Any], name: str) -> NDArray[np.float32]:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid import artifact, metrics, plots, runs
+from pellucid import artifact, limits, metrics, plots, runs
 from pellucid.artifact import MODEL_NAME, Card
 from pellucid.corruptions import parse
 from pellucid.datasets import Images, Split, load
@@ -123,13 +124,10 @@ class _Trained:
         from pellucid.training.loop import fit
 
         config, split = self.config, self.split
-        on_test = config.validate_on == "test"
-        learn = split.training_part if on_test else split.train
-        if 0 < config.limit < len(learn):
-            order = generator(config.seed, Stream.SPLIT, 1).permutation(len(learn))
-            learn = learn.subset(np.sort(order[: config.limit]))
-        training = self._batches(learn, Stream.TRAIN, fresh=config.fresh_noise, shuffle=True, augment=config.augment)
-        chosen, stream = (split.test, Stream.TEST) if on_test else (split.validation, Stream.VALIDATION)
+        training = self._training
+        chosen, stream = (
+            (split.test, Stream.TEST) if config.validate_on == "test" else (split.validation, Stream.VALIDATION)
+        )
         validation = self._batches(chosen, stream, fresh=False, shuffle=False)
         history: list[Epoch] = []
 
@@ -147,6 +145,20 @@ class _Trained:
         unit = "images" if training.patches.whole else "patches"
         with progress("training", config.epochs * len(training.patches), unit) as report:
             return fit(self.model, config, training, validation, report, on_epoch)
+
+    @cached_property
+    def _training(self) -> Batches:
+        config, split = self.config, self.split
+        learn = split.training_part if config.validate_on == "test" else split.train
+        if 0 < config.limit < len(learn):
+            order = generator(config.seed, Stream.SPLIT, 1).permutation(len(learn))
+            learn = learn.subset(np.sort(order[: config.limit]))
+        return self._batches(learn, Stream.TRAIN, fresh=config.fresh_noise, shuffle=True, augment=config.augment)
+
+    @cached_property
+    def _statistics(self) -> dict[str, tuple[float, float, float]]:
+        """What is usual in the noisy images of the first epoch, so that `denoise` knows what is not."""
+        return limits.describe(noisy for noisy, _ in self._training.epoch(1))
 
     def _batches(self, images: Images, stream: Stream, *, fresh: bool, shuffle: bool, augment: bool = False) -> Batches:
         config = self.config
@@ -174,6 +186,7 @@ class _Trained:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             scores=scores,
             versions={name: version(name) for name in ("pellucid", "keras", "onnx", "numpy")},
+            statistics=self._statistics,
         )
         unchecked = self.folder / f".unchecked-{MODEL_NAME}"
         try:

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 def denoise(options: argparse.Namespace) -> int:
     """Denoise what was named; return 0, or 1 if some of several files failed."""
-    from pellucid.bulk import denoise_file, denoise_files, plan
+    from pellucid.bulk import denoise_files, plan
     from pellucid.denoise import Denoiser
     from pellucid.formats import Limits
     from pellucid.memory import parse_size
     from pellucid.progress import progress
+    from pellucid.single import denoise_file
 
     limits = Limits(pixels=int(options.max_pixels)) if options.max_pixels else Limits()
     memory = parse_size(options.memory) if options.memory else 0
@@ -40,12 +41,20 @@ def denoise(options: argparse.Namespace) -> int:
     if len(jobs) == 1:
         height = _rows_to_watch(jobs[0].source)
         with progress("denoising", height, "rows", enabled=height > 0) as report:
-            notes = denoise_file(denoiser, jobs[0], memory, limits, report)
-        _say_notes(dict.fromkeys(notes, 1), 1)
+            notes = denoise_file(denoiser, jobs[0], memory, limits, report, strict=options.strict)
+        _say_notes(dict.fromkeys(map(str, notes), 1), 1)
         say(str(jobs[0].target))
         return 0
     with progress("denoising", len(jobs), "images", enabled=len(jobs) > 1) as report:
-        outcome = denoise_files(denoiser, jobs, workers=options.workers, memory=memory, limits=limits, report=report)
+        outcome = denoise_files(
+            denoiser,
+            jobs,
+            workers=options.workers,
+            memory=memory,
+            limits=limits,
+            report=report,
+            strict=options.strict,
+        )
     _say_notes(outcome.notes, len(jobs))
     say(f"{outcome.written:,} of {len(jobs):,} images denoised")
     for _, reason in outcome.failed:
@@ -83,14 +92,14 @@ def _say_notes(notes: Mapping[str, int], files: int) -> None:
 
 def _pipe(options: argparse.Namespace, limits: Limits) -> int:
     """Denoise standard input; write standard output, or the file named by -o."""
-    from pellucid.bulk import denoise_picture
     from pellucid.denoise import Denoiser
     from pellucid.formats import read_picture, write_picture
+    from pellucid.single import Judge, denoise_picture
 
     denoiser = Denoiser(options.model, engine=options.engine, value_range=value_range(options.range))
     picture = read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name="standard input")
-    clean, notes = denoise_picture(denoiser, picture)
-    _say_notes(dict.fromkeys(notes, 1), 1)
+    clean, notes = denoise_picture(denoiser, picture, Judge("standard input", options.strict))
+    _say_notes(dict.fromkeys(map(str, notes), 1), 1)
     if options.output in (None, "-"):
         write_picture(sys.stdout.buffer, clean)
         sys.stdout.buffer.flush()

@@ -77,6 +77,9 @@ def _denoise(command: argparse.ArgumentParser) -> None:
         "--memory", metavar="SIZE", help="stay within this much memory, as in 500MB; TIFF and .npy are streamed"
     )
     command.add_argument("--range", metavar="LOW-HIGH", help="what is black and white, as 0-4095 for 12 bits in 16")
+    command.add_argument(
+        "--strict", action="store_true", help="refuse images outside of what the model was trained for"
+    )
     command.add_argument("--engine", default="auto", help="onnxruntime (auto takes it) or openvino")
     command.add_argument(
         "--workers", type=int, default=0, metavar="N", help="files at a time (default: one per processor)"

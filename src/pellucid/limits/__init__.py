@@ -1,0 +1,10 @@
+"""Where a model's knowledge ends: whether an image is like those it was trained on, before its result is trusted.
+
+findings = pellucid.limits.check(denoiser.card, image)
+"""
+
+from pellucid.limits.checking import MEMORY, Finding, check, check_rows
+from pellucid.limits.sample import SIDE
+from pellucid.limits.traits import describe
+
+__all__ = ["MEMORY", "SIDE", "Finding", "check", "check_rows", "describe"]

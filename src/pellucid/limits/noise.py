@@ -1,0 +1,172 @@
+"""Whether the noise of an image is as strong as that which a model was trained for, and of its kind."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.corruptions import Chain, Corruption, Masking, Range, SaltPepper, parse
+from pellucid.errors import PellucidError
+from pellucid.noise.impulses import NO_IMPULSES, candidates, decide, repair
+from pellucid.noise.patches import flat_patches, true_correlation
+from pellucid.randomness import Stream, generator
+
+Floats = NDArray[np.float64]
+
+_LEVELS = np.linspace(0, 1, 17)  # of brightness before noise
+_FACTORS = np.geomspace(1 / 8, 8, 13)  # times the noise of training
+_SIDE = 48  # of the constant images that noise is added to, in pixels
+_LEAST = 1e-3  # levels below this are none
+_ENOUGH = 24.0  # flat patches without which nothing is said
+_SURE = 1.0  # standard errors, which are taken rather large
+_MANY = 400.0  # flat patches without which correlation may be content
+_LOST = 0.3  # correlation of neighbours, from which on noise is not drawn pixel by pixel
+_IMPULSES = 0.005  # share of the values
+_MOST_PARTS = 8  # of a chain
+
+Curve = tuple[Floats, Floats]
+"""Mean and standard deviation of flat areas with noise, at rising brightness."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The noise that a model was trained for, without its black and white pixels.
+
+    Attributes
+    ----------
+    parts : what acts one after the other
+    impulses : whether there are black or white pixels, too
+    """
+
+    parts: tuple[Any, ...]
+    impulses: bool
+
+    @property
+    def clipped(self) -> bool:
+        """Whether values beyond [0, 1] cannot occur."""
+        return bool(self.parts[-1].clip)
+
+    @cached_property
+    def weak(self) -> tuple[Curve, ...]:
+        """The curves of the weakest noise, times each of `_FACTORS`."""
+        return tuple(_curve([_one(part, 0, factor) for part in self.parts]) for factor in _FACTORS)
+
+    @cached_property
+    def strong(self) -> tuple[Curve, ...]:
+        """The curves of the strongest noise, times each of `_FACTORS`."""
+        return tuple(_curve([_one(part, 1, factor) for part in self.parts]) for factor in _FACTORS)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest level at any brightness."""
+        middle = len(_FACTORS) // 2
+        return float(self.weak[middle][1].min()), float(self.strong[middle][1].max())
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The noise of an image beside that of training.
+
+    Attributes
+    ----------
+    over_weakest, over_strongest : by what factor the weakest and the strongest of training would be as strong, between
+        the ends that sampling error leaves; None if there are no flat areas to tell it by
+    patches : flat ones, by which these are told
+    correlation : of the noise of neighbouring pixels
+    impulses : share of the values that became black or white
+    """
+
+    over_weakest: tuple[float, float, float] | None
+    over_strongest: tuple[float, float, float] | None
+    patches: float
+    correlation: float
+    impulses: float
+
+
+@cache
+def trained_noise(text: str) -> Trained | None:
+    """Return the noise that a card names; None if it is none that can be compared."""
+    try:
+        whole = parse(text)
+    except PellucidError:  # trained on pairs, or a stranger's card
+        return None
+    parts = whole.parts if isinstance(whole, Chain) else (whole,)
+    spread = tuple(part for part in parts if not isinstance(part, SaltPepper | Masking))
+    return Trained(spread, len(spread) < len(parts)) if 0 < len(spread) <= _MOST_PARTS else None
+
+
+def _one(part: Any, end: int, factor: float) -> Corruption:
+    """Return a corruption with one strength: the weaker (0) or the stronger (1) end of its range, times a factor."""
+    name = dataclasses.fields(part)[0].name
+    value = getattr(part, name)
+    ends = (value.low, value.high) if isinstance(value, Range) else (value, value)
+    if name == "peak":  # the more photons, the less noise
+        changed: Corruption = dataclasses.replace(part, peak=float(np.clip(ends[1 - end] / factor**2, 0.01, 1e9)))
+    else:
+        changed = dataclasses.replace(part, **{name: float(np.clip(ends[end] * factor, 0, 10))})
+    return changed
+
+
+def _curve(parts: list[Corruption]) -> Curve:
+    """Try noise on constant images."""
+    flat = np.broadcast_to(_LEVELS[:, None, None, None], (len(_LEVELS), _SIDE, _SIDE, 1)).astype(np.float32)
+    noisy = Chain(tuple(parts))(flat, generator(0, Stream.TRAIN)).astype(np.float64)
+    mean = np.maximum.accumulate(noisy.mean(axis=(1, 2, 3)))
+    return mean, np.maximum(noisy.std(axis=(1, 2, 3)), _LEAST)
+
+
+def with_noise(planes: NDArray[np.float32], trained: Trained) -> NDArray[np.float32]:
+    """Return planes (count, height, width) with the weakest noise of training added."""
+    weakest = Chain(tuple(_one(part, 0, 1.0) for part in trained.parts))
+    return weakest(planes[..., None], generator(0, Stream.TRAIN))[..., 0]
+
+
+def measure(planes: list[Floats], trained: Trained) -> Measured:
+    """Measure the noise of an image in its flat areas, by the estimators of `pellucid.noise`.
+
+    Parameters
+    ----------
+    planes : the colours of an image, each (height, width)
+    trained : what to compare with
+    """
+    ends = [candidates(np.clip(plane, 0, 1)) for plane in planes]
+    impulses = decide(ends) if planes[0].size > _SIDE else NO_IMPULSES
+    flats = [flat_patches(repair(plane, end, impulses)) for plane, end in zip(planes, ends, strict=True)]
+    mean, variance, weight = (np.concatenate([getattr(flat, name) for flat in flats]) for name in flats[0].POINTS)
+    share = sum(impulses.shares)
+    if weight.sum() < _ENOUGH:
+        return Measured(None, None, 0.0, 0.0, share)
+    counts = [flat.weight.sum() for flat in flats]
+    likeness = np.average([flat.correlation for flat in flats], axis=0, weights=counts)
+    horizontal, vertical, _ = true_correlation(likeness)
+    # The deviation of n independent values has the relative error sqrt(1 / 2n); a patch more is about a value more.
+    error = _SURE / np.sqrt(2 * weight.sum())
+    log = np.log(np.maximum(np.sqrt(variance), _LEAST))
+
+    def factor(curves: tuple[Curve, ...]) -> tuple[float, float, float]:
+        above = [np.average(log - np.log(np.interp(mean, *curve)), weights=weight) for curve in curves]
+        falling = np.minimum.accumulate(above)  # where clipping leaves black and white only, more noise changes nothing
+        low, middle, high = np.interp([error, 0, -error], falling[::-1], np.log(_FACTORS)[::-1])
+        return float(np.exp(low)), float(np.exp(middle)), float(np.exp(high))
+
+    correlation = (horizontal + vertical) / 2
+    return Measured(factor(trained.weak), factor(trained.strong), float(weight.sum()), correlation, share)
+
+
+def unlike(found: Measured, trained: Trained, margin: float) -> tuple[str, float] | None:
+    """Say what is different of the noise: `weaker`, `stronger`, `correlated`, `impulses`, and by what figure."""
+    weakest, strongest = found.over_weakest, found.over_strongest
+    if strongest and strongest[0] > margin:
+        return "stronger", strongest[1]
+    if found.impulses > _IMPULSES and not trained.impulses:
+        return "impulses", found.impulses
+    if weakest and weakest[1] * margin > 1 and found.correlation > _LOST and found.patches > _MANY:
+        return "correlated", found.correlation
+    if weakest and weakest[2] * margin < 1:
+        return "weaker", weakest[1]
+    return None
