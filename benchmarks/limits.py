@@ -33,7 +33,14 @@ def card_of(split: Split, noise: str) -> Card:
     patches = Patches(split.train, 64, 4, 0, Stream.TRAIN)
     batches = Batches(patches, parse(noise), 64, 0, Stream.TRAIN, fresh=True, shuffle=True)
     return Card(
-        "none", split.channels, 4, 0, noise, "", "", statistics=describe(noisy for noisy, _ in batches.epoch(1))
+        "none",
+        split.channels,
+        4,
+        0,
+        noise,
+        "",
+        "",
+        statistics=describe((noisy for noisy, _ in batches.epoch(1)), noise),
     )
 
 

@@ -29,7 +29,8 @@ def valid_files() -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         for name, arguments in (("classic", {"width": 2}), ("swift", {"widths": (2, 3), "depth": 1})):
             for channels in (1, 3):
-                card = Card(name, channels, 4, 30, "gaussian:0.5", "nothing", "2026-01-01T00:00:00+00:00")
+                usual = {"mean": (0.1, 0.2, 0.3)}
+                card = Card(name, channels, 4, 30, "gaussian:0.5", "nothing", "2026-01-01", statistics=usual)
                 path = Path(folder) / "model.onnx"
                 write(path, to_onnx(build(name, channels, **arguments), channels), card)
                 files.append(path.read_bytes())

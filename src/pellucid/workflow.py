@@ -158,7 +158,7 @@ class _Trained:
     @cached_property
     def _statistics(self) -> dict[str, tuple[float, float, float]]:
         """What is usual in the noisy images of the first epoch, so that `denoise` knows what is not."""
-        return limits.describe(noisy for noisy, _ in self._training.epoch(1))
+        return limits.describe((noisy for noisy, _ in self._training.epoch(1)), self.config.noise)
 
     def _batches(self, images: Images, stream: Stream, *, fresh: bool, shuffle: bool, augment: bool = False) -> Batches:
         config = self.config

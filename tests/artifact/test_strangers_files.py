@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -172,6 +173,18 @@ def test_a_hostile_graph_is_refused_with_its_reason(kind: str, tmp_path: Path) -
         ("scores", {str(number): 1.0 for number in range(1000)}),
         ("scores", []),
         ("versions", {"pellucid": 1}),
+        ("statistics", []),
+        ("statistics", {"mean": 0.5}),
+        ("statistics", {"mean": [0.1, 0.2]}),
+        ("statistics", {"mean": [0.1, 0.2, 0.3, 0.4]}),
+        ("statistics", {"mean": [0.3, 0.2, 0.1]}),
+        ("statistics", {"mean": [0.1, 0.2, "0.3"]}),
+        ("statistics", {"mean": [False, 0.5, True]}),
+        ("statistics", {"mean": [0.1, 0.2, 1e308]}),
+        ("statistics", {"mean": [0.1, 0.2, 10**400]}),
+        ("statistics", {"\x1b[2J": [0.1, 0.2, 0.3]}),
+        ("statistics", {str(number): [0, 0, 0] for number in range(1000)}),
+        ("format", 1),
         ("more", 1),
     ],
 )
@@ -187,7 +200,7 @@ def test_a_card_out_of_order_is_refused(name: str, value: object) -> None:
         ("[" * 60_000, "not JSON"),
         ("[]", "without fields"),
         ("{}", "fields are not"),
-        (json.dumps({**CARD, "format": 2}), "newer format 2; update"),
+        (json.dumps({**CARD, "format": 3}), "newer format 3; update"),
         (json.dumps({**CARD, "scores": {"psnr": float("nan")}}), "NaN is no number"),
         (json.dumps(CARD).replace("11", "1" * 5000), "not JSON"),
     ],
@@ -201,10 +214,21 @@ def test_every_card_that_is_written_can_be_read() -> None:
     card = Card(
         "classic", 3, 4, 11, "poisson:30", "a folder\n\x1b named\udce4 oddly", "now", {"psnr": np.inf, "ssim": 1.0}
     )
+    card = dataclasses.replace(card, statistics={"mean": (0.125, 0.25, 0.5)})
     read = Card.from_json(card.to_json())
     assert read.trained_on == "a folder\ufffd\ufffd named\ufffd oddly"
     assert read.scores == {"ssim": 1.0}
+    assert read.statistics == card.statistics
     assert Card.from_json(read.to_json()) == read
+
+
+def test_a_card_of_the_first_format_has_no_statistics() -> None:
+    old = {**CARD, "format": 1}
+    del old["statistics"]
+    assert Card.from_json(json.dumps(old)) == Card.from_json(json.dumps(CARD))
+    for format_ in (True, 1.0, 2, "1"):
+        with pytest.raises(PellucidError, match=r"statistics|format"):
+            Card.from_json(json.dumps({**old, "format": format_}))
 
 
 def test_a_link_is_followed_and_what_is_no_file_is_not_opened(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@
 findings = pellucid.limits.check(denoiser.card, image)
 """
 
-from pellucid.limits.checking import MEMORY, Finding, check, check_rows
+from pellucid.limits.checking import MEMORY, Finding, check, check_rows, describe
 from pellucid.limits.sample import SIDE
-from pellucid.limits.traits import describe
 
 __all__ = ["MEMORY", "SIDE", "Finding", "check", "check_rows", "describe"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from pellucid.artifact import Card
 from pellucid.images import to_unit
-from pellucid.limits.noise import Trained, measure, trained_noise, unlike, with_noise
+from pellucid.limits.noise import Bounds, Hint, Trained, compare, hint, trained_noise, with_noise
 from pellucid.limits.sample import Rows, sample, squares
-from pellucid.limits.traits import BLOCK, Usual, negative, traits
+from pellucid.limits.traits import BLOCK, Usual, first_squares, negative, quantiles, traits
 
 MEMORY = 24 * 2**20
 """What a check occupies at most, in bytes, beside the rows that it is given."""
@@ -98,13 +99,43 @@ def check_rows(
     ranged = _range(stored, found, usual, trained, value_range is not None)
     if ranged:
         return (ranged,)
-    noise, weaker = _noise(unit, found, usual, trained, card.noise)
-    if noise and not weaker:
-        return (noise,)  # which changes all traits
-    if noise and trained:
+    suspect = bool(usual and _far(found, usual))
+    different = compare(unit, hint(planes, trained), _bounds(card), trained, suspect, MARGIN) if trained else None
+    noise = _noise(*different, card.noise) if different else None
+    if noise and trained and different:
+        if different[0] != "weaker":
+            return (noise,)  # which changes all traits
         found = traits(with_noise(planes, trained))  # would the content be usual with the noise of training?
     content = _content(found, usual)
     return tuple(finding for finding in (noise, content) if finding)
+
+
+def describe(batches: Iterable[NDArray[np.float32]], noise: str) -> dict[str, tuple[float, float, float]]:
+    """Return what is usual in noisy training images, for `Card.statistics`.
+
+    Parameters
+    ----------
+    batches : noisy images, NHWC float32; the first `IMAGES` are looked at
+    noise : theirs, as `corruptions.parse` reads it
+
+    Returns
+    -------
+    By trait, the quantiles `QUANTILES`; nothing if the images are few or small.
+    """
+    trained = trained_noise(noise)
+
+    def row(planes: NDArray[np.float32]) -> dict[str, float]:
+        return {**traits(planes), **(dataclasses.asdict(hint(planes, trained)) if trained else {})}
+
+    return quantiles([row(planes) for planes in first_squares(batches)])
+
+
+def _bounds(card: Card) -> Bounds | None:
+    rows = [card.statistics.get(item.name) for item in dataclasses.fields(Hint)]
+    known = [row for row in rows if row]
+    if len(known) < len(rows):
+        return None
+    return Hint(*(row[0] for row in known)), Hint(*(row[2] for row in known))
 
 
 def _far(found: Mapping[str, float], usual: Usual) -> list[str]:
@@ -152,25 +183,9 @@ def _remedy(stored: NDArray[Any], ranged: bool, bright: bool = False) -> str:
     return "if black and white are other values than the type's, give --range LOW-HIGH"
 
 
-def _noise(
-    unit: NDArray[np.float32], found: Mapping[str, float], usual: Usual, trained: Trained | None, text: str
-) -> tuple[Finding | None, bool]:
-    """Return what is different of the noise, and whether it is that there is less."""
-    if trained is None:
-        return None, False
-    low, high = (usual["quiet"][0], usual["quiet"][2]) if usual else trained.bounds
-    if low <= found["quiet"] <= high:
-        return None, False
-    planes = list(np.moveaxis(unit, 2, 0).astype(np.float64))
-    measured = measure(planes, trained)
-    different = unlike(measured, trained, MARGIN)
-    if different is None and usual and measured.over_weakest is None and MARGIN * found["quiet"] < low:
-        different = "weaker", found["quiet"] / usual["quiet"][1]  # no flat areas, yet hardly any fine detail
-    if different is None:
-        return None, False
-    kind, figure = different
+def _noise(kind: str, figure: float, text: str) -> Finding:
     about = f"for which the model was trained ({text})"
-    findings = {
+    return {
         "weaker": Finding(
             "noise",
             f"noise weaker than that {about}: fine detail may be smoothed away",
@@ -191,8 +206,7 @@ def _noise(
             f"black or white pixels, which are not among the noise {about}: they may stay",
             f"{figure:.1%} of the values",
         ),
-    }
-    return findings[kind], kind == "weaker"
+    }[kind]
 
 
 def _content(found: Mapping[str, float], usual: Usual) -> Finding | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pellucid.corruptions import Chain, Corruption, Masking, Range, SaltPepper, parse
 from pellucid.errors import PellucidError
+from pellucid.limits.traits import BLOCK, whole_blocks
 from pellucid.noise.impulses import NO_IMPULSES, candidates, decide, repair
 from pellucid.noise.patches import flat_patches, true_correlation
 from pellucid.randomness import Stream, generator
@@ -22,6 +23,9 @@ _LEVELS = np.linspace(0, 1, 17)  # of brightness before noise
 _FACTORS = np.geomspace(1 / 8, 8, 13)  # times the noise of training
 _SIDE = 48  # of the constant images that noise is added to, in pixels
 _LEAST = 1e-3  # levels below this are none
+_SPARED_SHARE = 0.25  # a hint that falls below this in training has nothing to say
+_SOME = 100.0  # flat patches by which noise is judged that gave no hint
+_SPARED = 0.008  # levels below this are hard to tell from rounding and texture
 _ENOUGH = 24.0  # flat patches without which nothing is said
 _SURE = 1.0  # standard errors, which are taken rather large
 _MANY = 400.0  # flat patches without which correlation may be content
@@ -61,11 +65,11 @@ class Trained:
         """The curves of the strongest noise, times each of `_FACTORS`."""
         return tuple(_curve([_one(part, 1, factor) for part in self.parts]) for factor in _FACTORS)
 
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The least and the largest level at any brightness."""
-        middle = len(_FACTORS) // 2
-        return float(self.weak[middle][1].min()), float(self.strong[middle][1].max())
+    @cached_property
+    def ends(self) -> tuple[Curve, Curve]:
+        """The curves of the weakest and of the strongest noise themselves."""
+        weak, strong = (_curve([_one(part, end, 1.0) for part in self.parts]) for end in (0, 1))
+        return weak, strong
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,83 @@ def _curve(parts: list[Corruption]) -> Curve:
     noisy = Chain(tuple(parts))(flat, generator(0, Stream.TRAIN)).astype(np.float64)
     mean = np.maximum.accumulate(noisy.mean(axis=(1, 2, 3)))
     return mean, np.maximum(noisy.std(axis=(1, 2, 3)), _LEAST)
+
+
+@dataclass(frozen=True)
+class Hint:
+    """The finest detail of an image, where there is least of it: in the tenth of the blocks that have less.
+
+    Attributes
+    ----------
+    level : root mean square of the diagonal differences of neighbours; the standard deviation of white noise
+    over_weakest, over_strongest : the same over what the weakest and the strongest noise of training would give at the
+        brightness of each block: 0.7 to 0.8 where there is nothing but noise; 1 if noise spares all of the image
+    """
+
+    level: float
+    over_weakest: float
+    over_strongest: float
+
+
+Bounds = tuple[Hint, Hint]
+"""What a hint is at least, and at most, unless the noise is suspicious."""
+
+BOUNDS: Bounds = (Hint(0, 0.6, 0), Hint(np.inf, np.inf, 0.84))
+"""Those of noise alone."""
+
+
+def compare(
+    unit: NDArray[np.float32], hinted: Hint, bounds: Bounds | None, trained: Trained, suspect: bool, margin: float
+) -> tuple[str, float] | None:
+    """Say in what the noise of an image differs from that of training, or None.
+
+    Parameters
+    ----------
+    unit : squares of an image, side by side (H, W, C)
+    hinted : what `hint` says of them
+    bounds : of hints, by the training images; None if not known
+    trained : what to compare with
+    suspect : the image is unlike those of training, so measure in any case
+    margin : factor on the strengths of training, within which nothing is said
+
+    Returns
+    -------
+    `weaker`, `stronger`, `correlated` or `impulses`, and by what figure.
+    """
+    if bounds is None and unit.size < _SIDE**2:
+        return None  # a few blocks of content may have little detail, or much
+    low, high = map(dataclasses.astuple, bounds or BOUNDS)
+    values = dataclasses.astuple(hinted)
+    hints = not all(least <= value <= most for least, value, most in zip(low, values, high, strict=True))
+    if not hints and not suspect:
+        return None
+    found = measure(list(np.moveaxis(unit, 2, 0).astype(np.float64)), trained)
+    if hints and found.over_weakest is None:  # no flat areas to measure, yet hardly any fine detail
+        firm = zip(values[:2], low[:2], (_SPARED, _SPARED_SHARE), strict=True)
+        if any(value * margin < least and least > enough for value, least, enough in firm):
+            return "weaker", hinted.over_weakest / BOUNDS[1].over_strongest
+    return unlike(found, trained, margin) if hints or found.patches > _SOME else None
+
+
+def hint(planes: NDArray[np.float32], trained: Trained) -> Hint:
+    """Look at the squares of an image, (count, height, width), quickly, to tell whether `measure` is worth its time."""
+    grid = whole_blocks(planes)
+    count, height, width = grid.shape
+    shape = (count, height // BLOCK, BLOCK // 2, width // BLOCK, BLOCK // 2)
+    upper, lower = grid[:, ::2], grid[:, 1::2]
+    diagonal = (upper[:, :, ::2] - upper[:, :, 1::2] - lower[:, :, ::2] + lower[:, :, 1::2]) / 2
+    level = np.sqrt(np.square(diagonal).reshape(shape).mean(axis=(2, 4))).ravel()
+    mean = grid.reshape(count, height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean(axis=(2, 4)).ravel()
+    expected = [np.interp(mean, *curve) for curve in trained.ends]
+    struck = expected[0] > _SPARED
+    if not struck.any():
+        return Hint(_tenth(level), 1.0, 1.0)
+    return Hint(_tenth(level), *(_tenth(level[struck] / one[struck]) for one in expected))
+
+
+def _tenth(values: Floats) -> float:
+    place = len(values) // 10
+    return float(np.partition(values, place)[place])
 
 
 def with_noise(planes: NDArray[np.float32], trained: Trained) -> NDArray[np.float32]:

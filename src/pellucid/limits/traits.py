@@ -1,8 +1,8 @@
-"""A noisy image in nine numbers, and what is usual for them in the images that a model was trained on."""
+"""A noisy image in eight numbers, and what is usual for them in the images that a model was trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -23,7 +23,6 @@ FEWEST = 32
 BLOCK = 8
 """Side of the blocks that are looked at on their own, in pixels; smaller images have no traits."""
 
-_QUIET = 0.1  # share of the blocks that have less detail
 _END = 1 / 512  # so near to black and white, values of 8 bits are at the end of their range
 
 
@@ -35,18 +34,13 @@ def traits(planes: Floats) -> dict[str, float]:
     mean, deviation : of the values; the deviation is that within the squares
     bottom, top : what one value in a hundred stays below, or exceeds
     low, high : share of the values at black or below, at white or above
-    quiet : the level of the finest detail, diagonal differences, where there is least of it: white noise of a standard
-        deviation s gives s or a little less
     middle, coarse : the level of detail of 4 and of 8 pixels beyond what white noise that explains all finer detail
         would leave there; negative if there is less
     """
-    _, height, width = planes.shape
-    grid = planes[:, : height // BLOCK * BLOCK, : width // BLOCK * BLOCK].astype(np.float64)
+    grid = whole_blocks(planes)
     fine, half = _halve(grid)
     middle, quarter = _halve(half)
     coarse, _ = _halve(quarter)
-    diagonal = (grid[:, ::2, ::2] - grid[:, 1::2, ::2] - grid[:, ::2, 1::2] + grid[:, 1::2, 1::2]) / 2
-    cells = np.square(diagonal).reshape(len(grid), grid.shape[1] // BLOCK, BLOCK // 2, -1, BLOCK // 2)
     bottom, top = np.quantile(planes, [0.01, 0.99])
     return {
         "mean": float(planes.mean()),
@@ -55,10 +49,15 @@ def traits(planes: Floats) -> dict[str, float]:
         "top": float(top),
         "low": float((planes <= _END).mean()),
         "high": float((planes >= 1 - _END).mean()),
-        "quiet": float(np.sqrt(np.quantile(cells.mean(axis=(2, 4)), _QUIET))),
         "middle": _root(middle - fine / 4),
         "coarse": _root(coarse - middle / 4),
     }
+
+
+def whole_blocks(planes: Floats) -> NDArray[np.float64]:
+    """Return as much of planes (count, height, width) as fills whole blocks."""
+    height, width = (length // BLOCK * BLOCK for length in planes.shape[1:])
+    return planes[:, :height, :width].astype(np.float64)
 
 
 def negative(found: Mapping[str, float]) -> dict[str, float]:
@@ -73,20 +72,23 @@ def negative(found: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def describe(batches: Iterable[NDArray[np.float32]]) -> dict[str, tuple[float, float, float]]:
-    """Return what is usual in noisy training images: `Usual`, or nothing if they are few or small.
+def first_squares(batches: Iterable[NDArray[np.float32]]) -> Iterator[Floats]:
+    """Yield the squares of each of the first `IMAGES` images in NHWC batches; too small ones are left out."""
+    for image in islice((image for batch in batches for image in batch), IMAGES):
+        planes = _squares(image)
+        if min(planes.shape[1:]) >= BLOCK:
+            yield planes
 
-    Parameters
-    ----------
-    batches : noisy images, NHWC float32; the first `IMAGES` are looked at
-    """
-    images = islice((image for batch in batches for image in batch), IMAGES)
-    found = [list(traits(planes).values()) for planes in map(_squares, images) if min(planes.shape[1:]) >= BLOCK]
-    if len(found) < FEWEST:
-        return {}
-    names = traits(np.zeros((1, BLOCK, BLOCK), np.float32))
-    rows = np.quantile(found, QUANTILES, axis=0).T
-    return {name: (_short(row[0]), _short(row[1]), _short(row[2])) for name, row in zip(names, rows, strict=True)}
+
+def quantiles(found: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, float, float]]:
+    """Return `Usual` of the traits of images; of those that fewer than `FEWEST` images have, nothing."""
+    usual = {}
+    for name in dict.fromkeys(name for one in found for name in one):
+        values = [one[name] for one in found if name in one]
+        if len(values) >= FEWEST:
+            low, middle, high = (_short(value) for value in np.quantile(values, QUANTILES))
+            usual[name] = (low, middle, high)
+    return usual
 
 
 def _squares(image: Floats) -> Floats:
