@@ -1,17 +1,18 @@
-"""Notes of `pellucid denoise`, on images like the training images and on foreign ones: `python benchmarks/limits.py`.
+"""Notes of `pellucid denoise` on images like those of training, and on foreign ones: `python benchmarks/limits.py`.
 
-For each kind of training data and noise, what is usual is recorded as training does it; no network is needed. Then
-images of the test part with the same noise are checked, which should be silent, and images that are foreign: each row
-is a share of images with a note, and what the notes are of. `--part validation` is the part on which margins were
-chosen. Digits and photographs: MNIST, and the folder or .zip file given by --photographs, and those of --others.
+For each data set and noise, what is usual is recorded as training does it; no network is needed. Then images of the
+test part are checked, with the noise of training, which should be silent, and in ways that are foreign. A cell is the
+share of images with a note that says what is foreign; of images as trained, the share with any note. `--data` takes
+names and folders. (`--part validation` is what margins were chosen on.) `--time MODEL` measures what a check costs.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
+import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,29 +20,20 @@ from numpy.typing import NDArray
 from pellucid.artifact import Card
 from pellucid.corruptions import parse
 from pellucid.datasets import Split, load
+from pellucid.denoise import Denoiser
 from pellucid.limits import check, describe
 from pellucid.randomness import Stream, generator
 from pellucid.training.batches import Batches, Patches
 
 Array = NDArray[np.float32]
 
-SCALES = {"half the noise": 0.5, "twice the noise": 2.0}
-
 
 def card_of(split: Split, noise: str) -> Card:
     """Make a card as `workflow` does."""
     patches = Patches(split.train, 64, 4, 0, Stream.TRAIN)
     batches = Batches(patches, parse(noise), 64, 0, Stream.TRAIN, fresh=True, shuffle=True)
-    return Card(
-        "none",
-        split.channels,
-        4,
-        0,
-        noise,
-        "",
-        "",
-        statistics=describe((noisy for noisy, _ in batches.epoch(1)), noise),
-    )
+    statistics = describe((noisy for noisy, _ in batches.epoch(1)), noise)
+    return Card("none", split.channels, 4, 0, noise, "", "", statistics=statistics)
 
 
 def scaled(noise: str, factor: float) -> str:
@@ -53,26 +45,75 @@ def scaled(noise: str, factor: float) -> str:
     return f"{kind}:{end / factor**2 if kind == 'poisson' else end * factor:g}{tail}"
 
 
-def noisy(image: Array, noise: str, index: int) -> Array:
+def noisy(image: Array, index: int, noise: str) -> Array:
     """Add noise that depends on the index alone."""
     return np.asarray(parse(noise)(image[None], generator(1, Stream.TEST, 0, index))[0])
 
 
-def sixteen(image: Array, white: int) -> NDArray[np.uint16]:
+def stored(image: Array, white: int) -> NDArray[np.uint16]:
     """Store an image in 16 bits with `white` for white."""
     return np.rint(np.clip(image, 0, 1) * white).astype(np.uint16)
 
 
-def report(name: str, card: Card, images: list[NDArray[np.generic]]) -> None:
-    """Print one row."""
-    kinds: Counter[str] = Counter()
-    noted = 0
-    for image in images:
-        found = check(card, image)
-        noted += bool(found)
-        kinds.update(" ".join(one.sentence.replace(";", " ;").split()[:3]) for one in found)
-    which = ", ".join(f"{kind} {count / len(images):.0%}" for kind, count in kinds.most_common(3))
-    print(f"| {name} | {len(images)} | {noted / len(images):.1%} | {which} |", flush=True)
+Make = Callable[[Array, int, str], NDArray[np.generic]]
+ROWS: dict[str, tuple[Make, str]] = {
+    "**as trained**": (noisy, ""),
+    "half the noise": (lambda image, at, noise: noisy(image, at, scaled(noise, 0.5)), "weaker"),
+    "twice the noise": (lambda image, at, noise: noisy(image, at, scaled(noise, 2)), "stronger"),
+    "without noise": (lambda image, at, noise: image, "weaker"),
+    "12 bits in 16": (lambda image, at, noise: stored(noisy(image, at, noise), 4095), "--range"),
+    "floats, white is 2": (lambda image, at, noise: 2 * noisy(image, at, noise), "beyond black or white"),
+    "negatives": (lambda image, at, noise: 1 - noisy(image, at, noise), "negative"),
+}
+
+
+def share(card: Card, images: list[NDArray[np.generic]], said: str) -> str:
+    """Return the share of images with a note that holds `said`."""
+    count = sum(any(said in one.sentence for one in check(card, image)) for image in images)
+    return f"{count / len(images):.1%}".replace(".0%", "%")
+
+
+def table(name: str, cards: dict[str, Card], parts: dict[str, list[Array]]) -> None:
+    """Print what is noted by models that were trained on the data set `name`."""
+    print(f"\n| {name}: {len(parts[name])} images | {' | '.join(f'`{noise}`' for noise in cards)} |")
+    print(f"|---|{'---|' * len(cards)}", flush=True)
+
+    def row(label: str, images: list[Array], make: Make, said: str) -> None:
+        cells = [
+            share(card, [make(image, at, noise) for at, image in enumerate(images)], said)
+            for noise, card in cards.items()
+        ]
+        print(f"| {label} | {' | '.join(cells)} |", flush=True)
+
+    for label, (make, said) in ROWS.items():
+        row(label, parts[name], make, said)
+    for other, images in parts.items():
+        if other != name:
+            row(f"{other} ({len(images)}), same noise", images, noisy, "")
+            row(f"{other} ({len(images)}), without noise", images, lambda image, at, noise: image, "")
+
+
+def times(model: str) -> None:
+    """Print what a check takes beside the run itself, in turn within one process."""
+    denoiser = Denoiser(model)
+    split = load("mnist")
+    small = noisy(split.test[0], 0, "gaussian:0.5")
+    page = np.concatenate([np.concatenate([split.test[37 * row + at] for at in range(37)], 1) for row in range(37)])
+    large = noisy(page, 0, "gaussian:0.5")
+    print("\n| | check, ms | denoising, ms | ratio |\n|---|---|---|---|")
+    for name, image, count in (
+        ("28x28", small, 300),
+        ("1036x1036", large, 9),
+        ("1036x1036, suspicious", np.clip(large / 4 + 0.3, 0, 1), 9),
+    ):
+        taken: list[list[float]] = [[], []]
+        for _ in range(count):
+            for place, run in enumerate((lambda one: check(denoiser.card, one), denoiser)):
+                start = time.perf_counter()
+                run(image)
+                taken[place].append(1e3 * (time.perf_counter() - start))
+        first, second = map(median, taken)
+        print(f"| {name} | {first:.2f} | {second:.2f} | {first / second:.2%} |", flush=True)
 
 
 def main() -> None:
@@ -80,36 +121,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", default="test", choices=("test", "validation"))
     parser.add_argument("--limit", type=int, default=500)
-    parser.add_argument("--data", nargs="+", default=["mnist", "fashion-mnist", "strokes"])
+    parser.add_argument("--data", nargs="*", default=["mnist", "fashion-mnist", "strokes"])
     parser.add_argument(
         "--noise", nargs="+", default=["gaussian:0.5", "gaussian:0.1-0.6", "gaussian:0.05", "poisson:30"]
     )
+    parser.add_argument("--time", metavar="MODEL", help="measure what a check costs, with this model")
     options = parser.parse_args()
     splits = {Path(name).name: load(name) for name in options.data}
-    chosen: dict[str, list[Array]] = {}
+    parts: dict[str, list[Array]] = {}
     for name, split in splits.items():
         part = getattr(split, options.part)
-        chosen[name] = [part[index] for index in range(min(len(part), options.limit))]
-    for name, images in chosen.items():
-        for noise in options.noise:
-            card = card_of(splits[name], noise)
-            given: dict[str, Callable[[Array, int], NDArray[np.generic]]] = {
-                "as trained": lambda image, index, noise=noise: noisy(image, noise, index),
-                **{
-                    text: lambda image, index, noise=noise, factor=factor: noisy(image, scaled(noise, factor), index)
-                    for text, factor in SCALES.items()
-                },
-                "12 bits in 16": lambda image, index, noise=noise: sixteen(noisy(image, noise, index), 4095),
-                "floats, twice as bright": lambda image, index, noise=noise: 2 * noisy(image, noise, index),
-                "negatives": lambda image, index, noise=noise: 1 - noisy(image, noise, index),
-            }
-            print(f"\n{name}, {noise}\n\n| images | | noted | of that |\n|---|---|---|---|")
-            for text, make in given.items():
-                report(text, card, [make(image, index) for index, image in enumerate(images)])
-            for other, foreign in chosen.items():
-                if other != name:
-                    report(f"{other}, same noise", card, [noisy(one, noise, at) for at, one in enumerate(foreign)])
-                    report(f"{other}, without noise", card, list(foreign))
+        parts[name] = [part[index] for index in range(min(len(part), options.limit))]
+    for name, split in splits.items():
+        table(name, {noise: card_of(split, noise) for noise in options.noise}, parts)
+    if options.time:
+        times(options.time)
 
 
 if __name__ == "__main__":
