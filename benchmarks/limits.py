@@ -9,6 +9,7 @@ names and folders. (`--part validation` is what margins were chosen on.) `--time
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +22,10 @@ from pellucid.artifact import Card
 from pellucid.corruptions import parse
 from pellucid.datasets import Split, load
 from pellucid.denoise import Denoiser
+from pellucid.formats import write_image
 from pellucid.limits import check, describe
 from pellucid.randomness import Stream, generator
+from pellucid.single import Job, denoise_file
 from pellucid.training.batches import Batches, Patches
 
 Array = NDArray[np.float32]
@@ -94,26 +97,35 @@ def table(name: str, cards: dict[str, Card], parts: dict[str, list[Array]]) -> N
 
 
 def times(model: str) -> None:
-    """Print what a check takes beside the run itself, in turn within one process."""
+    """Print what a check takes beside denoising, and beside all that is done for a file, in turn within one process."""
     denoiser = Denoiser(model)
     split = load("mnist")
     small = noisy(split.test[0], 0, "gaussian:0.5")
     page = np.concatenate([np.concatenate([split.test[37 * row + at] for at in range(37)], 1) for row in range(37)])
     large = noisy(page, 0, "gaussian:0.5")
-    print("\n| | check, ms | denoising, ms | ratio |\n|---|---|---|---|")
-    for name, image, count in (
-        ("28x28", small, 300),
-        ("1036x1036", large, 9),
-        ("1036x1036, suspicious", np.clip(large / 4 + 0.3, 0, 1), 9),
-    ):
-        taken: list[list[float]] = [[], []]
-        for _ in range(count):
-            for place, run in enumerate((lambda one: check(denoiser.card, one), denoiser)):
-                start = time.perf_counter()
-                run(image)
-                taken[place].append(1e3 * (time.perf_counter() - start))
-        first, second = map(median, taken)
-        print(f"| {name} | {first:.2f} | {second:.2f} | {first / second:.2%} |", flush=True)
+    print("\n| | check, ms | denoising, ms | a PNG file, ms | check of a file's time |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(Path(folder) / "in.png", Path(folder) / "out.png")
+        for name, image, count in (
+            ("28x28", small, 100),
+            ("1036x1036", large, 9),
+            ("1036x1036, suspicious", np.clip(large / 4 + 0.3, 0, 1), 9),
+        ):
+            pixels = np.rint(255 * image[..., 0]).astype(np.uint8)
+            write_image(job.source, pixels)
+            runs: dict[Callable[[], object], list[float]] = {
+                lambda pixels=pixels: check(denoiser.card, pixels): [],
+                lambda pixels=pixels: denoiser(pixels): [],
+                lambda: denoise_file(denoiser, job, durable=False): [],
+            }
+            for _ in range(count):
+                for run, taken in runs.items():
+                    time.sleep(0.05)  # until the engine's threads have gone to sleep
+                    start = time.perf_counter()
+                    run()
+                    taken.append(1e3 * (time.perf_counter() - start))
+            first, second, whole = map(median, runs.values())
+            print(f"| {name} | {first:.2f} | {second:.2f} | {whole:.2f} | {first / whole:.1%} |", flush=True)
 
 
 def main() -> None:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from pellucid.corruptions import Chain, Corruption, Masking, Range, SaltPepper, parse
 from pellucid.errors import PellucidError
+from pellucid.limits.sample import half
 from pellucid.limits.traits import BLOCK, whole_blocks
-from pellucid.noise.impulses import NO_IMPULSES, candidates, decide, repair
+from pellucid.noise.impulses import candidates, decide, repair
 from pellucid.noise.patches import flat_patches, true_correlation
 from pellucid.randomness import Stream, generator
 
@@ -29,7 +30,8 @@ _SPARED = 0.008  # levels below this are hard to tell from rounding and texture
 _ENOUGH = 24.0  # flat patches without which nothing is said
 _SURE = 1.0  # standard errors, which are taken rather large
 _MANY = 400.0  # flat patches without which correlation may be content
-_LOST = 0.3  # correlation of neighbours, from which on noise is not drawn pixel by pixel
+_TEXTURE = 0.07  # likeness, from which on what varies may be content; a true correlation of 0.15
+_LOST = 0.2  # likeness, from which on noise is not drawn pixel by pixel; a true correlation of 0.3
 _IMPULSES = 0.005  # share of the values
 _MOST_PARTS = 8  # of a chain
 
@@ -81,14 +83,14 @@ class Measured:
     over_weakest, over_strongest : by what factor the weakest and the strongest of training would be as strong, between
         the ends that sampling error leaves; None if there are no flat areas to tell it by
     patches : flat ones, by which these are told
-    correlation : of the noise of neighbouring pixels
+    likeness : of the noise of horizontal and of vertical neighbours, as `Flat.correlation`
     impulses : share of the values that became black or white
     """
 
     over_weakest: tuple[float, float, float] | None
     over_strongest: tuple[float, float, float] | None
     patches: float
-    correlation: float
+    likeness: Floats
     impulses: float
 
 
@@ -172,7 +174,7 @@ def compare(
     hints = not all(least <= value <= most for least, value, most in zip(low, values, high, strict=True))
     if not hints and not suspect:
         return None
-    found = measure(list(np.moveaxis(unit, 2, 0).astype(np.float64)), trained)
+    found = measure(list(np.moveaxis(half(unit), 2, 0).astype(np.float64)), trained)
     if hints and found.over_weakest is None:  # no flat areas to measure, yet hardly any fine detail
         firm = zip(values[:2], low[:2], (_SPARED, _SPARED_SHARE), strict=True)
         if any(value * margin < least and least > enough for value, least, enough in firm):
@@ -216,15 +218,14 @@ def measure(planes: list[Floats], trained: Trained) -> Measured:
     trained : what to compare with
     """
     ends = [candidates(np.clip(plane, 0, 1)) for plane in planes]
-    impulses = decide(ends) if planes[0].size > _SIDE else NO_IMPULSES
+    impulses = decide(ends)
     flats = [flat_patches(repair(plane, end, impulses)) for plane, end in zip(planes, ends, strict=True)]
     mean, variance, weight = (np.concatenate([getattr(flat, name) for flat in flats]) for name in flats[0].POINTS)
     share = sum(impulses.shares)
     if weight.sum() < _ENOUGH:
-        return Measured(None, None, 0.0, 0.0, share)
+        return Measured(None, None, 0.0, np.zeros(2), share)
     counts = [flat.weight.sum() for flat in flats]
     likeness = np.average([flat.correlation for flat in flats], axis=0, weights=counts)
-    horizontal, vertical, _ = true_correlation(likeness)
     # The deviation of n independent values has the relative error sqrt(1 / 2n); a patch more is about a value more.
     error = _SURE / np.sqrt(2 * weight.sum())
     log = np.log(np.maximum(np.sqrt(variance), _LEAST))
@@ -235,19 +236,18 @@ def measure(planes: list[Floats], trained: Trained) -> Measured:
         low, middle, high = np.interp([error, 0, -error], falling[::-1], np.log(_FACTORS)[::-1])
         return float(np.exp(low)), float(np.exp(middle)), float(np.exp(high))
 
-    correlation = (horizontal + vertical) / 2
-    return Measured(factor(trained.weak), factor(trained.strong), float(weight.sum()), correlation, share)
+    return Measured(factor(trained.weak), factor(trained.strong), float(weight.sum()), likeness, share)
 
 
 def unlike(found: Measured, trained: Trained, margin: float) -> tuple[str, float] | None:
     """Say what is different of the noise: `weaker`, `stronger`, `correlated`, `impulses`, and by what figure."""
-    weakest, strongest = found.over_weakest, found.over_strongest
-    if strongest and strongest[0] > margin:
+    weakest, strongest, likeness = found.over_weakest, found.over_strongest, float(found.likeness.mean())
+    if strongest and strongest[0] > margin and likeness < _TEXTURE:
         return "stronger", strongest[1]
     if found.impulses > _IMPULSES and not trained.impulses:
         return "impulses", found.impulses
-    if weakest and weakest[1] * margin > 1 and found.correlation > _LOST and found.patches > _MANY:
-        return "correlated", found.correlation
+    if weakest and weakest[1] * margin > 1 and likeness > _LOST and found.patches > _MANY:
+        return "correlated", float(np.mean(true_correlation(found.likeness)[:2]))
     if weakest and weakest[2] * margin < 1:
         return "weaker", weakest[1]
     return None

@@ -45,3 +45,12 @@ def squares(mosaic: Floats, height: int, width: int) -> Floats:
     high, wide = min(height, SIDE), min(width, SIDE)
     parts = mosaic.reshape(len(mosaic) // high, high, mosaic.shape[1] // wide, wide, -1)
     return parts.transpose(0, 2, 4, 1, 3).reshape(-1, high, wide)
+
+
+def half(mosaic: Floats) -> Floats:
+    """Return every second square of a large image, as on a chessboard, (H, W, C); of a smaller one all."""
+    if mosaic.shape[:2] != (ACROSS * SIDE, ACROSS * SIDE):
+        return mosaic
+    grid = mosaic.reshape(ACROSS, SIDE, ACROSS, SIDE, -1)
+    rows = [grid[row, :, row % 2 :: 2].reshape(SIDE, ACROSS // 2 * SIDE, -1) for row in range(ACROSS)]
+    return np.concatenate(rows)
