@@ -27,7 +27,7 @@ class Rows(Protocol):
     """Whether the file stores white as 0."""
 
     def rows(self, begin: int, end: int) -> NDArray[Any]:
-        """Return the rows `begin` to `end`; `begin` never decreases from call to call."""
+        """Return the rows `begin` to `end`; `begin` never decreases, but to start from the top once more."""
         ...
 
 
