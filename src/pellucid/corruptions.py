@@ -202,6 +202,12 @@ KINDS: dict[str, Callable[..., Corruption]] = {
 """The corruptions by the name that `parse` knows them by."""
 
 
+def varies(corruption: Corruption) -> bool:
+    """Return whether images draw their strengths from a range."""
+    parts = corruption.parts if isinstance(corruption, Chain) else (corruption,)
+    return any(isinstance(value, Range) for part in parts for value in vars(part).values())
+
+
 def parse(text: str | Corruption) -> Corruption:
     """Read a corruption: `KIND:STRENGTH`, several joined by `+`.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,20 +18,24 @@ from pellucid.artifact import MODEL_NAME, Card
 from pellucid.corruptions import parse
 from pellucid.datasets import Images, Split, load
 from pellucid.denoise import Denoiser
-from pellucid.errors import PellucidError
+from pellucid.errors import PellucidError, WriteError
 from pellucid.evaluation import Scored, compare
-from pellucid.files import write_text
+from pellucid.files import atomic, write_text
 from pellucid.models import build, find, require_keras
 from pellucid.progress import progress
+from pellucid.provenance import Record, now
 from pellucid.randomness import Stream, generator
+from pellucid.resumption import CHECKPOINTS, about, check_data, find_data, find_place
 from pellucid.training.batches import Batches, Patches
+from pellucid.training.checkpoints import Checkpoints, digest
 from pellucid.training.config import RECIPES, Config, recipe
 from pellucid.verdict import verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pellucid.training.loop import Epoch, Fitted
+    from pellucid.training.loop import Fitted
+    from pellucid.training.state import Epoch
 
 Say = Callable[[str], None]
 """Takes one line of what happens, for a person."""
@@ -60,26 +65,48 @@ class Run:
 def train(
     data: str | os.PathLike[str] | None = None,
     *,
-    recipe_name: str = "default",
+    recipe_name: str | None = None,
     out: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    checkpoint_every: float = 60.0,
+    tensorboard: bool = False,
     say: Say = lambda line: None,
     **changes: Any,
 ) -> Run:
     """Train a denoiser, write its model file, and judge it on the test part.
 
+    A training that was killed, or stopped in any other way, is continued by `resume` and ends with the very same
+    weights as one that was not, on the same machine and backend.
+
     Parameters
     ----------
     data : a data set's name, or a path (see `load`); None takes MNIST where it can be had, else `strokes`
-    recipe_name : a name in `RECIPES`, or the path of a run's `config.json`, whose data is used if `data` is None
+    recipe_name : a name in `RECIPES`, or the path of a run's `config.json`, whose data is used if `data` is None;
+        None is "default"
     out : the run folder to make; None names one in `runs`. `runs/latest` always leads to the newest.
+    resume : the folder of an unfinished run to continue. Its config holds; `data`, if given, is the place where the
+        very same data is now.
+    checkpoint_every : seconds between checkpoints within an epoch; there is one behind every epoch, too
+    tensorboard : write the history for TensorBoard, too (needs `pellucid[tensorboard]`)
     say : called with lines of what happens
     changes : values of `Config` that differ from the recipe's
 
     Raises
     ------
     PellucidError
-        If something asked for is not allowed or not there, or the folder already holds a run.
+        If something asked for is not allowed or not there, the folder already holds a run, or `resume` is of a
+        finished run or of one that began with other data, settings or versions.
+    SystemExit
+        For SIGTERM and SIGHUP, behind a checkpoint, with 128 + the signal's number.
     """
+    if not 0 <= checkpoint_every < float("inf"):
+        raise PellucidError(f"checkpoint_every expects seconds, 0 or more; got {checkpoint_every:g}.")
+    watch = Watch(checkpoint_every, tensorboard, say)
+    if resume is not None:
+        if out is not None:
+            raise PellucidError("a resumed run stays in its folder; leave out --out.")
+        return _resume(Path(resume), data, recipe_name, changes, watch)
+    recipe_name = recipe_name or "default"
     config = recipe(recipe_name, **changes)
     if data is None and recipe_name not in RECIPES:
         data = config.data
@@ -88,24 +115,68 @@ def train(
     split = _load(data, config.seed, say)
     config = recipe(recipe_name, **{**changes, "data": split.name if data is None else os.fspath(data)})
     say(f"data: {split.about} ({split.place})")
-    keras = require_keras()
-    keras.utils.set_random_seed(config.seed % 2**32)
-    model = build(config.model, split.channels)
+    require_keras()
     folder = runs.new_folder(out, config)
-    say(
-        f"training {config.model} ({model.count_params():,} parameters) for {config.noise}, recipe {recipe_name}, "
-        f"in {folder}"
-    )
-    config.save(folder / "config.json")
-    trained = _Trained(model, config, split, folder, say)
-    fitted = trained.fit()
+    with runs.claimed(folder, new=True):
+        record = Record.begin(split)
+        record.save(folder)
+        config.save(folder / runs.CONFIG)  # from here on, there is a run
+        say(f"training {config.model} for {config.noise}, recipe {recipe_name}, in {folder}")
+        return _run(config, split, folder, record, 0, watch)
+
+
+def _resume(
+    folder: Path,
+    data: str | os.PathLike[str] | None,
+    recipe_name: str | None,
+    changes: Mapping[str, Any],
+    watch: Watch,
+) -> Run:
+    """Continue the run in `folder`."""
+    if not (folder / runs.CONFIG).is_file():
+        raise PellucidError(f"{folder} holds no run to continue. Start one: pellucid train --out {folder}")
+    require_keras()
+    with runs.claimed(folder):
+        record = Record.read(folder)
+        place = find_place(folder, record, recipe_name, changes, watch.say)
+        split = load(find_data(place.config, record) if data is None else data, seed=place.config.seed)
+        check_data(record, split)
+        record.continued.append(now())
+        record.save(folder)
+        return _run(place.config, split, folder, record, place.checkpoint, watch)
+
+
+def _run(config: Config, split: Split, folder: Path, record: Record, checkpoint: int, watch: Watch) -> Run:
+    """Train from a checkpoint, or from the start (0), to the end."""
+    require_keras().utils.set_random_seed(config.seed % 2**32)
+    trained = _Trained(build(config.model, split.channels), config, split, folder, watch)
+    again = f"continue with: pellucid train --resume {folder}"
+    try:
+        fitted = trained.fit(record, checkpoint)
+    except SystemExit:
+        with contextlib.suppress(OSError):  # the terminal may have gone
+            watch.say(f"stopped by a signal, behind a checkpoint; {again}")
+        raise
+    except WriteError as error:
+        raise PellucidError(f"{error} What was trained is kept; {again}") from error
     if fitted.interrupted:
-        say(
-            f"interrupted: keeping the weights of epoch {fitted.best}"
-            if fitted.best
-            else "interrupted in the first epoch"
-        )
-    return trained.judge(fitted)
+        kept = f"keeping the weights of epoch {fitted.best}" if fitted.best else "in the first epoch"
+        watch.say(f"interrupted: {kept}; {again}")
+    done = trained.judge(fitted)
+    if not fitted.interrupted:
+        record.ended, record.weights = now(), trained.digest()
+        record.save(folder)
+        Checkpoints(folder / CHECKPOINTS, {}, watch.every).clear()
+    return done
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How a training is followed: seconds between checkpoints, a history for TensorBoard, and who is told."""
+
+    every: float
+    tensorboard: bool
+    say: Say
 
 
 @dataclass(frozen=True)
@@ -116,11 +187,11 @@ class _Trained:
     config: Config
     split: Split
     folder: Path
-    say: Say
+    watch: Watch
 
-    def fit(self) -> Fitted:
+    def fit(self, record: Record, checkpoint: int) -> Fitted:
         """Train; the model file and the history are written whenever an epoch has improved them."""
-        from pellucid.training.loop import fit
+        from pellucid.training.loop import Fit
 
         config, split = self.config, self.split
         on_test = config.validate_on == "test"
@@ -131,14 +202,15 @@ class _Trained:
         training = self._batches(learn, Stream.TRAIN, fresh=config.fresh_noise, shuffle=True, augment=config.augment)
         chosen, stream = (split.test, Stream.TEST) if on_test else (split.validation, Stream.VALIDATION)
         validation = self._batches(chosen, stream, fresh=False, shuffle=False)
-        history: list[Epoch] = []
+        checkpoints = Checkpoints(self.folder / CHECKPOINTS, about(config, record), self.watch.every)
 
         def on_epoch(epoch: Epoch, improved: bool) -> None:
-            history.append(epoch)
-            runs.write_history(self.folder / "history.csv", [past.row() for past in history])
+            runs.write_history(self.folder / "history.csv", [past.row() for past in fit.state.history])
+            if events:
+                events.add(epoch.row())
             if improved:
                 self.write_model({})
-            self.say(
+            self.watch.say(
                 f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4g}, {config.validate_on} loss "
                 f"{epoch.validation_loss:.4g}{' (best)' if improved else ''}, {epoch.seconds:.0f} s, "
                 f"{epoch.images_per_second:,.0f} images/s"
@@ -146,7 +218,21 @@ class _Trained:
 
         unit = "images" if training.patches.whole else "patches"
         with progress("training", config.epochs * len(training.patches), unit) as report:
-            return fit(self.model, config, training, validation, report, on_epoch)
+            fit = Fit(self.model, config, training, validation, checkpoints, report, on_epoch, self.watch.say)
+            if checkpoint:
+                fit.resume(checkpoint)
+                self.watch.say(f"continuing in epoch {fit.state.epoch + 1}, behind step {fit.state.step}")
+            past = [epoch.row() for epoch in fit.state.history]
+            events = runs.Events(self.folder / "tensorboard", past) if self.watch.tensorboard else None
+            try:
+                return fit.run()
+            finally:
+                if events:
+                    events.close()
+
+    def digest(self) -> str:
+        """Return the sha256 of the model's weights."""
+        return digest({f"{place:04d}": array for place, array in enumerate(self.model.get_weights())})
 
     def _batches(self, images: Images, stream: Stream, *, fresh: bool, shuffle: bool, augment: bool = False) -> Batches:
         config = self.config
@@ -175,13 +261,9 @@ class _Trained:
             scores=scores,
             versions={name: version(name) for name in ("pellucid", "keras", "onnx", "numpy")},
         )
-        unchecked = self.folder / f".unchecked-{MODEL_NAME}"
-        try:
+        with atomic(self.folder / MODEL_NAME) as unchecked:
             artifact.write(unchecked, to_onnx(self.model, card.channels), card)
             same(Denoiser(unchecked).batch, lambda images: predict(self.model, images), card.channels, card.multiple_of)
-            unchecked.replace(self.folder / MODEL_NAME)
-        finally:
-            unchecked.unlink(missing_ok=True)
         return Denoiser(self.folder)
 
     def judge(self, fitted: Fitted) -> Run:
@@ -197,7 +279,8 @@ class _Trained:
             for key in ("psnr", "ssim")
         }
         denoiser = self.write_model(measured)
-        self.model.save(folder / "model.keras")
+        with atomic(folder / "model.keras") as temporary:
+            self.model.save(temporary)
         runs.write_scores(folder / "scores.json", scores, config.noise, split)
         if fitted.history:
             plots.save(self._curves(fitted), folder / "curves.png")

@@ -17,9 +17,29 @@ def train(options: argparse.Namespace) -> int:
 
     names = {item.name for item in dataclasses.fields(Config)} - {"data"}
     changes = {name: value for name, value in vars(options).items() if name in names}
-    run = workflow.train(options.data, recipe_name=options.recipe, out=options.out, say=say, **changes)
+    run = workflow.train(
+        options.data,
+        recipe_name=options.recipe,
+        out=options.out,
+        resume=options.resume,
+        checkpoint_every=options.checkpoint_every,
+        tensorboard=options.tensorboard,
+        say=say,
+        **changes,
+    )
     say(f"\n{run.verdict}\n\nmodel:   {run.folder / 'model.onnx'}\npicture: {run.picture}")
     return INTERRUPTED if run.interrupted else 0
+
+
+def repeat(options: argparse.Namespace) -> int:
+    """Train a run again and say whether the result is the same."""
+    from pellucid.repetition import repeat
+
+    again = repeat(options.run, out=options.out, say=say)
+    for line in again.differences:
+        say(f"differs: {line}")
+    say("identical: the weights are the same, bit for bit" if again.identical else "not identical")
+    return 0 if again.identical else 1
 
 
 def evaluate(options: argparse.Namespace) -> int:

@@ -38,8 +38,13 @@ def _train(command: argparse.ArgumentParser) -> None:
     from pellucid.training.config import RECIPES, Config
 
     command.add_argument("data", nargs="?", help="data set name, folder, .npz, .npy or IDX; none: MNIST, or strokes")
-    command.add_argument("--recipe", default="default", help=f"{', '.join(RECIPES)}, or a run's config.json")
+    command.add_argument("--recipe", help=f"{', '.join(RECIPES)}, or a run's config.json (default: default)")
     command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: a new one in runs)")
+    command.add_argument("--resume", metavar="RUN", help="continue the unfinished run in this folder")
+    command.add_argument(
+        "--checkpoint-every", type=float, default=60.0, metavar="SECONDS", help="within an epoch (default 60)"
+    )
+    command.add_argument("--tensorboard", action="store_true", help="write the history for TensorBoard, too")
     settings = command.add_argument_group(
         "settings", "each overrides the recipe; shown are those of the default recipe"
     )
@@ -57,6 +62,11 @@ def _setting(group: Any, item: dataclasses.Field[Any]) -> None:
         group.add_argument(name, action=argparse.BooleanOptionalAction, **options)
     else:
         group.add_argument(name, type=type(item.default), metavar=type(item.default).__name__.upper(), **options)
+
+
+def _repeat(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", help="the folder of a finished run")
+    command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: beside it, named -again)")
 
 
 def _denoise(command: argparse.ArgumentParser) -> None:
@@ -153,6 +163,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "inspect": ("estimate what noise is in your images, and what to train against it", _inspect),
     "train": ("train a denoiser and judge it", _train),
     "denoise": ("denoise image files with a trained model", _denoise),
+    "repeat": ("train a finished run again, and see whether the result is the same", _repeat),
     "evaluate": ("compare a model with the classical filters on test images", _evaluate),
     "judge": ("judge a model on noisy images alone, or on two shots of a scene", _judge),
     "show": ("draw images of a data set with noise, before any training", _show),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,9 @@ from pellucid.images import Image, as_channels, scale_batch, to_unit
 
 CACHE_BYTES = 2**29
 """A folder's decoded images are kept in memory up to this many bytes; the others are read again each time."""
+
+
+_PIECE = 2**24  # bytes of an array that are looked at together
 
 
 class Images(Protocol):
@@ -36,6 +39,10 @@ class Images(Protocol):
 
     def subset(self, indices: NDArray[np.intp]) -> Images:
         """Return some of the images, in the order of `indices`."""
+        ...
+
+    def content(self) -> Iterator[bytes]:
+        """Yield bytes that tell these images from others: as they are stored, one piece for each or for many."""
         ...
 
 
@@ -87,6 +94,13 @@ class ArrayImages:
         """See `Images`."""
         return ArrayImages(self._array, self._name, self._indices[indices])
 
+    def content(self) -> Iterator[bytes]:
+        """See `Images`."""
+        yield f"{self._array.dtype.str} {self._array.shape[1:]}".encode()
+        several = max(1, _PIECE // max(1, self._array[:1].nbytes))
+        for start in range(0, len(self), several):
+            yield np.ascontiguousarray(self._array[self._indices[start : start + several]]).tobytes()
+
 
 class FileImages:
     """Image files of any sizes. Gray files in a colour collection are repeated into three channels.
@@ -122,6 +136,14 @@ class FileImages:
         chosen.paths = tuple(self.paths[index] for index in indices)
         chosen._sizes = [self._sizes[index] for index in indices]
         return chosen
+
+    def content(self) -> Iterator[bytes]:
+        """See `Images`; a file that cannot be read raises PellucidError."""
+        for path in self.paths:
+            try:
+                yield path.read_bytes()
+            except OSError as error:
+                raise PellucidError(f"cannot read {path}: {error.strerror}.") from error
 
 
 class _Cache:

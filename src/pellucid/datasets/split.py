@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,16 @@ class Split:
     def channels(self) -> int:
         """1 for gray, 3 for colour."""
         return self.train.channels
+
+    def fingerprint(self) -> str:
+        """Return a sha256 of all images as they are stored, and of the part that each belongs to."""
+        found = hashlib.sha256()
+        for images in (self.train, self.validation, self.test):
+            pieces = hashlib.sha256()
+            for piece in images.content():
+                pieces.update(hashlib.sha256(piece).digest())
+            found.update(f"{len(images)} ".encode() + pieces.digest())
+        return found.hexdigest()
 
 
 def hold_out(images: Images, share: float, seed: int) -> tuple[Images, Images]:

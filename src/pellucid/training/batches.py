@@ -116,19 +116,24 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self.patches) // self.batch_size)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Batch, Batch]]:
-        """Yield (noisy, clean) batches, NHWC float32."""
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, Batch]]:
+        """Yield (noisy, clean) batches, NHWC float32, from number `first` on."""
         count = len(self.patches)
         order = generator(self._seed, Stream.ORDER, epoch).permutation(count) if self._shuffle else np.arange(count)
         drawn = epoch if self._fresh else 0
-        for start in range(0, count, self.batch_size):
+        for start in range(first * self.batch_size, count, self.batch_size):
             indices = order[start : start + self.batch_size]
             clean = self.patches.batch(drawn, indices)
             yield corrupt_each(clean, self.corruption, self._seed, self._stream, drawn, indices), clean
 
 
-def prefetch(make: Callable[[], Iterator[T]], ahead: int = 4) -> Iterator[T]:
-    """Run an iterator in a thread of its own, at most `ahead` items in front; its errors come out here."""
+def prefetch(
+    make: Callable[[], Iterator[T]], ahead: int = 4, stop: Callable[[], object] = lambda: False
+) -> Iterator[T]:
+    """Run an iterator in a thread of its own, at most `ahead` items in front; its errors come out here.
+
+    Where an item is long in coming, `stop` is asked now and then whether to end without it.
+    """
     items: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(ahead)
     stopped = threading.Event()
 
@@ -154,7 +159,12 @@ def prefetch(make: Callable[[], Iterator[T]], ahead: int = 4) -> Iterator[T]:
     thread.start()
     try:
         while True:
-            item, error = items.get()
+            try:
+                item, error = items.get(timeout=0.5)
+            except queue.Empty:
+                if stop():
+                    return
+                continue
             if isinstance(error, StopIteration):
                 return
             if error is not None:

@@ -43,6 +43,11 @@ class Config:
     loss: str = _option(
         "auto", "training loss; auto: bce for gray, mse for colour and for `residual`", choices=("auto", "bce", "mse")
     )
+    balance: str = _option(
+        "auto",
+        "weigh each image's loss by 1 / its noise's mean square; auto: where the noise has a range of strengths",
+        choices=("auto", "on", "off"),
+    )
     validate_on: str = _option(
         "validation",
         "what the validation loss is taken on; test is what the tutorial does",
