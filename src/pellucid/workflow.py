@@ -69,7 +69,8 @@ def train(
 
     Parameters
     ----------
-    data : a data set's name, or a path (see `load`); None takes MNIST where it can be had, else `strokes`
+    data : a data set's name, or a path (see `load`); None takes MNIST where it can be had, else `strokes`. With
+        `noisy`, one of the `changes`, it holds the clean images, and theirs in `noisy` take the place of made noise.
     recipe_name : a name in `RECIPES`, or the path of a run's `config.json`, whose data is used if `data` is None
     out : the run folder to make; None names one in `runs`. `runs/latest` always leads to the newest.
     say : called with lines of what happens
@@ -85,7 +86,7 @@ def train(
         data = config.data
     if not find(config.model).denoises:
         raise PellucidError(f"{config.model} is not a denoiser. Train another network.")
-    split = _load(data, config.seed, say)
+    split = _load(data, config, say)
     config = recipe(recipe_name, **{**changes, "data": split.name if data is None else os.fspath(data)})
     say(f"data: {split.about} ({split.place})")
     keras = require_keras()
@@ -213,16 +214,20 @@ class _Trained:
         chosen = split.test if self.config.validate_on == "test" else split.validation
         floor = None
         if loss == "bce":
-            some = [chosen[index][None] for index in range(min(len(chosen), 1000))]
+            some = [chosen[index][None, ..., : split.channels] for index in range(min(len(chosen), 1000))]
             floor = float(np.mean([metrics.bce(image, image)[0] for image in some]))
         return plots.curves([epoch.row() for epoch in fitted.history], floor, loss, self.config.validate_on)
 
 
-def _load(data: str | os.PathLike[str] | None, seed: int, say: Say) -> Split:
+def _load(data: str | os.PathLike[str] | None, config: Config, say: Say) -> Split:
     if data is not None:
-        return load(data, seed=seed)
+        return load(data, noisy=config.noisy, group=config.group, seed=config.seed)
+    if config.noisy:
+        raise PellucidError(
+            f"{config.noisy} holds noisy images; expected the clean ones as well. Give them by --clean."
+        )
     try:
-        return load("mnist", seed=seed)
+        return load("mnist", seed=config.seed)
     except PellucidError as error:
         say(f"MNIST cannot be had here ({error})\nTraining on the embedded digits instead: strokes.")
-        return load("strokes", seed=seed)
+        return load("strokes", seed=config.seed)

@@ -17,13 +17,22 @@ def train(options: argparse.Namespace) -> int:
 
     names = {item.name for item in dataclasses.fields(Config)} - {"data"}
     changes = {name: value for name, value in vars(options).items() if name in names}
-    run = workflow.train(options.data, recipe_name=options.recipe, out=options.out, say=say, **changes)
+    run = workflow.train(_data(options), recipe_name=options.recipe, out=options.out, say=say, **changes)
     say(f"\n{run.verdict}\n\nmodel:   {run.folder / 'model.onnx'}\npicture: {run.picture}")
     return INTERRUPTED if run.interrupted else 0
 
 
+def _data(options: argparse.Namespace) -> str | None:
+    """Return the data set, whichever way it was given."""
+    if options.data and options.clean:
+        raise PellucidError(f"two data sets were given: {options.data} and --clean {options.clean}. Leave out one.")
+    given: str | None = options.data or options.clean
+    return given
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Print scores beside the classical filters'."""
+    from pellucid.corruptions import PAIRED
     from pellucid.datasets import load
     from pellucid.denoise import Denoiser
     from pellucid.evaluation import compare
@@ -33,10 +42,13 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.limit < 0:
         raise PellucidError(f"--limit expects 0 (all) or more; got {options.limit}.")
     denoiser = Denoiser(options.model)
-    split = load(options.data, seed=options.seed)
+    data = _data(options)
+    if data is None:
+        raise PellucidError("expected a data set to judge by: a name or path, or --noisy and --clean.")
+    split = load(data, noisy=options.noisy, group=options.group, seed=options.seed)
     judged = []
     say(split.about)
-    for noise in options.noise or [denoiser.card.noise]:
+    for noise in options.noise or [str(PAIRED) if options.noisy else denoiser.card.noise]:
         settings = {"seed": options.seed, "limit": options.limit, "bm3d": options.bm3d}
         scores = compare(denoiser, denoiser.card.network, split, noise, **settings)
         judged.append(Judged(noise, scores))

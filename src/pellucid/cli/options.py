@@ -38,6 +38,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     from pellucid.training.config import RECIPES, Config
 
     command.add_argument("data", nargs="?", help="data set name, folder, .npz, .npy or IDX; none: MNIST, or strokes")
+    command.add_argument("--clean", metavar="DATA", help="the same as DATA, to read well beside --noisy")
     command.add_argument("--recipe", default="default", help=f"{', '.join(RECIPES)}, or a run's config.json")
     command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: a new one in runs)")
     settings = command.add_argument_group(
@@ -97,7 +98,10 @@ def _inspect(command: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", help="data set: name or path; its test part is used")
+    command.add_argument("data", nargs="?", help="data set: name or path; its test part is used")
+    command.add_argument("--clean", metavar="DATA", help="the same as DATA, to read well beside --noisy")
+    command.add_argument("--noisy", default="", metavar="NOISY", help="noisy images, named as the clean ones in DATA")
+    command.add_argument("--group", default="", metavar="REGEX", help="of pairs: see `pellucid train --help`")
     _model(command)
     _noise(command, None, "what the model was trained for", several=True)
     command.add_argument("--bm3d", action="store_true", help="judge BM3D, too; slow, needs pellucid[bm3d]")
