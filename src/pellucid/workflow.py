@@ -16,6 +16,7 @@ from pellucid import artifact, metrics, plots, runs
 from pellucid.artifact import MODEL_NAME, Card
 from pellucid.corruptions import parse
 from pellucid.datasets import Images, Split, load
+from pellucid.datasets.intensity import doubt
 from pellucid.denoise import Denoiser
 from pellucid.errors import PellucidError
 from pellucid.evaluation import Scored, compare
@@ -89,6 +90,8 @@ def train(
     split = _load(data, config, say)
     config = recipe(recipe_name, **{**changes, "data": split.name if data is None else os.fspath(data)})
     say(f"data: {split.about} ({split.place})")
+    for line in doubt(split):
+        say(line)
     keras = require_keras()
     keras.utils.set_random_seed(config.seed % 2**32)
     model = build(config.model, split.channels)
