@@ -53,7 +53,7 @@ def _train(command: argparse.ArgumentParser) -> None:
 def _setting(group: Any, item: dataclasses.Field[Any]) -> None:
     """Declare one field of `Config` as an option; left out, it is absent from the result."""
     name = "--" + item.name.replace("_", "-")
-    text = f"{item.metadata['help']} ({item.default})"
+    text = f"{item.metadata['help']} ({'none' if item.default == '' else item.default})"
     options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text.replace("%", "%%"), "dest": item.name}
     if isinstance(item.default, bool):
         group.add_argument(name, action=argparse.BooleanOptionalAction, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ class Config:
     noise: str = _option(
         "gaussian:0.5", "noise to learn to remove: KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains"
     )
-    noisy: str = _option("", "noisy images to learn from, in place of made noise: files named as the clean ones; none")
-    group: str = _option("", "of pairs: regular expression; names in which it finds the same are never parted; none")
+    noisy: str = _option("", "noisy images to learn from in place of made noise, named as the clean ones in data")
+    group: str = _option("", "regular expression; pairs in whose names it finds the same go to one part")
     model: str = _option("swift", "network (see `pellucid summary`), with or without arguments, as hourglass:code=8")
     epochs: int = _option(3, "passes over the training images", least=1)
     batch_size: int = _option(128, "images, or patches, per step", least=1)
@@ -154,5 +155,5 @@ def recipe(name: str, **changes: Any) -> Config:
         if key not in known:
             raise unknown("option", key, known)
     if changes.get("noisy"):
-        changes.setdefault("noise", str(PAIRED))
+        changes = {"noise": str(PAIRED), **changes, "noisy": os.fspath(changes["noisy"])}
     return dataclasses.replace(start, **changes)
