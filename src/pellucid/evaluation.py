@@ -14,6 +14,7 @@ import numpy as np
 from pellucid import metrics
 from pellucid.classical import BM3D, FAMILIES, Filter, tune
 from pellucid.corruptions import Batch, Corruption, parse
+from pellucid.datasets.pairs import with_noise
 from pellucid.datasets.sources import Images
 from pellucid.datasets.split import Split
 from pellucid.denoise import Denoise
@@ -22,7 +23,7 @@ from pellucid.images import Image, middle
 from pellucid.intervals import estimate
 from pellucid.metrics import Scores
 from pellucid.progress import Report, progress
-from pellucid.randomness import Stream, generator
+from pellucid.randomness import Stream
 
 TUNING_PIXELS = 200_000
 """Classical filters choose their strength on about so many validation pixels."""
@@ -79,9 +80,9 @@ class _Sums:
 
 
 def noisy_copy(images: Images, index: int, corruption: Corruption, seed: int, stream: Stream) -> tuple[Image, Image]:
-    """Return one image clean and noisy; its noise is a function of (seed, stream, index)."""
-    clean = images[index]
-    return clean, corruption(clean[None], generator(seed, stream, 0, index))[0]
+    """Return one image clean and noisy; its noise is a function of (seed, stream, index), or given."""
+    clean, noisy = with_noise(images[index][None], images.channels, corruption, seed, stream, 0, [index])
+    return clean[0], noisy[0]
 
 
 def _groups(
@@ -125,7 +126,7 @@ def evaluate(
     ----------
     denoisers : by the name to show them under
     images : clean images, of the test part
-    noise : the corruption to add, or its text
+    noise : the corruption to add, or its text; `paired` takes the noisy images of pairs
     seed : of the noise
     limit : use at most so many images, the first ones; 0 uses all
     report : called with the number of images done so far

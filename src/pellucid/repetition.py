@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pellucid.errors import PellucidError
+from pellucid.job import Run, Say
 from pellucid.provenance import Record, differences
 from pellucid.resumption import find_data
 from pellucid.runs import CONFIG
 from pellucid.training.config import recipe
-from pellucid.workflow import Run, Say, train
+from pellucid.workflow import train
 
 LOSSES = ("loss", "validation_loss", "learning_rate")
 
@@ -54,8 +55,8 @@ def repeat(
     record = Record.read(old)
     if not record.ended:
         raise PellucidError(f"{old} is not finished. Finish it first: pellucid train --resume {old}")
-    config = recipe(str(old / CONFIG))
-    new = train(find_data(config, record), recipe_name=str(old / CONFIG), out=out or _beside(old), say=say)
+    where = find_data(recipe(str(old / CONFIG)), record)
+    new = train(where.data, noisy=where.noisy, recipe_name=str(old / CONFIG), out=out or _beside(old), say=say)
     if new.interrupted:
         raise PellucidError(f"the repetition was interrupted, there is nothing to compare. It is in {new.folder}.")
     again = Record.read(new.folder)

@@ -62,8 +62,9 @@ def find_place(
         for reason in wrong:
             say(f"{reason}: continuing from the one before it")
         _refuse("config", differences(found["config"], dataclasses.asdict(config)), f"its {CONFIG} was changed")
-    data = {"data": config.data}  # where it is may have changed; its content is compared
-    wanted = recipe(recipe_name, **{**changes, **data}) if recipe_name else dataclasses.replace(config, **changes)
+    # Where the data is may have changed; its content is compared.
+    changes = {**changes, "data": config.data, "noisy": config.noisy}
+    wanted = recipe(recipe_name, **changes) if recipe_name else dataclasses.replace(config, **changes)
     _refuse("config", differences(dataclasses.asdict(config), dataclasses.asdict(wanted)), "other settings were given")
     if found:
         changed = differences(found["versions"], versions())
@@ -81,10 +82,13 @@ def check_data(record: Record, split: Split) -> None:
         _refuse("data", differences(record.data, now), "its data has changed")
 
 
-def find_data(config: Config, record: Record) -> str:
-    """Return the place of a run's data, which may be relative to where the run began."""
-    beside = Path(record.directory) / config.data
-    return str(beside) if not Path(config.data).exists() and beside.exists() else config.data
+def find_data(config: Config, record: Record, moved: Mapping[str, str] | None = None) -> Config:
+    """Return the config with the places of its data now: as `moved` says, or relative to where the run began."""
+    found: dict[str, Any] = {}
+    for name, given in (("data", config.data), ("noisy", config.noisy)):
+        beside = Path(record.directory) / given
+        found[name] = str(beside) if given and not Path(given).exists() and beside.exists() else given
+    return dataclasses.replace(config, **{**found, **(moved or {})})
 
 
 def _refuse(what: str, changed: list[str], reason: str) -> None:

@@ -4,62 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from pellucid import artifact, metrics, plots, runs
-from pellucid.artifact import MODEL_NAME, Card
-from pellucid.corruptions import parse
-from pellucid.datasets import Images, Split, load
-from pellucid.denoise import Denoiser
+from pellucid import runs
+from pellucid.datasets import Split, load
+from pellucid.datasets.intensity import doubt
 from pellucid.errors import PellucidError, WriteError
-from pellucid.evaluation import Scored, compare
-from pellucid.files import atomic, write_text
+from pellucid.job import Job, Run, Say, Watch
 from pellucid.models import build, find, require_keras
-from pellucid.progress import progress
 from pellucid.provenance import Record, now
-from pellucid.randomness import Stream, generator
-from pellucid.resumption import CHECKPOINTS, about, check_data, find_data, find_place
-from pellucid.training.batches import Batches, Patches
-from pellucid.training.checkpoints import Checkpoints, digest
+from pellucid.resumption import CHECKPOINTS, check_data, find_data, find_place
+from pellucid.training.checkpoints import Checkpoints
 from pellucid.training.config import RECIPES, Config, recipe
-from pellucid.verdict import verdict
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from pellucid.training.loop import Fitted
-    from pellucid.training.state import Epoch
-
-Say = Callable[[str], None]
-"""Takes one line of what happens, for a person."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished training: its folder and what is in it."""
-
-    folder: Path
-    config: Config
-    history: tuple[Epoch, ...]
-    scores: tuple[Scored, ...]
-    verdict: str
-    interrupted: bool
-
-    @property
-    def picture(self) -> Path:
-        """The before/after picture."""
-        return self.folder / "before-after.png"
-
-    def denoiser(self) -> Denoiser:
-        """Open the model file of this run."""
-        return Denoiser(self.folder)
 
 
 def train(
@@ -80,7 +38,8 @@ def train(
 
     Parameters
     ----------
-    data : a data set's name, or a path (see `load`); None takes MNIST where it can be had, else `strokes`
+    data : a data set's name, or a path (see `load`); None takes MNIST where it can be had, else `strokes`. With
+        `noisy`, one of the `changes`, it holds the clean images, and theirs in `noisy` take the place of made noise.
     recipe_name : a name in `RECIPES`, or the path of a run's `config.json`, whose data is used if `data` is None;
         None is "default"
     out : the run folder to make; None names one in `runs`. `runs/latest` always leads to the newest.
@@ -112,9 +71,11 @@ def train(
         data = config.data
     if not find(config.model).denoises:
         raise PellucidError(f"{config.model} is not a denoiser. Train another network.")
-    split = _load(data, config.seed, say)
+    split = _load(data, config, say)
     config = recipe(recipe_name, **{**changes, "data": split.name if data is None else os.fspath(data)})
     say(f"data: {split.about} ({split.place})")
+    for line in doubt(split):
+        say(line)
     require_keras()
     folder = runs.new_folder(out, config)
     with runs.claimed(folder, new=True):
@@ -139,7 +100,9 @@ def _resume(
     with runs.claimed(folder):
         record = Record.read(folder)
         place = find_place(folder, record, recipe_name, changes, watch.say)
-        split = load(find_data(place.config, record) if data is None else data, seed=place.config.seed)
+        moved = {"data": data, "noisy": changes.get("noisy")}
+        where = find_data(place.config, record, {name: os.fspath(path) for name, path in moved.items() if path})
+        split = _load(where.data, where, watch.say)
         check_data(record, split)
         record.continued.append(now())
         record.save(folder)
@@ -149,10 +112,10 @@ def _resume(
 def _run(config: Config, split: Split, folder: Path, record: Record, checkpoint: int, watch: Watch) -> Run:
     """Train from a checkpoint, or from the start (0), to the end."""
     require_keras().utils.set_random_seed(config.seed % 2**32)
-    trained = _Trained(build(config.model, split.channels), config, split, folder, watch)
+    job = Job(build(config.model, split.channels), config, split, folder, watch)
     again = f"continue with: pellucid train --resume {folder}"
     try:
-        fitted = trained.fit(record, checkpoint)
+        fitted = job.fit(record, checkpoint)
     except SystemExit:
         with contextlib.suppress(OSError):  # the terminal may have gone
             watch.say(f"stopped by a signal, behind a checkpoint; {again}")
@@ -162,150 +125,23 @@ def _run(config: Config, split: Split, folder: Path, record: Record, checkpoint:
     if fitted.interrupted:
         kept = f"keeping the weights of epoch {fitted.best}" if fitted.best else "in the first epoch"
         watch.say(f"interrupted: {kept}; {again}")
-    done = trained.judge(fitted)
+    done = job.judge(fitted)
     if not fitted.interrupted:
-        record.ended, record.weights = now(), trained.digest()
+        record.ended, record.weights = now(), job.digest()
         record.save(folder)
         Checkpoints(folder / CHECKPOINTS, {}, watch.every).clear()
     return done
 
 
-@dataclass(frozen=True)
-class Watch:
-    """How a training is followed: seconds between checkpoints, a history for TensorBoard, and who is told."""
-
-    every: float
-    tensorboard: bool
-    say: Say
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """A model in training and all that belongs to it."""
-
-    model: Any
-    config: Config
-    split: Split
-    folder: Path
-    watch: Watch
-
-    def fit(self, record: Record, checkpoint: int) -> Fitted:
-        """Train; the model file and the history are written whenever an epoch has improved them."""
-        from pellucid.training.loop import Fit
-
-        config, split = self.config, self.split
-        on_test = config.validate_on == "test"
-        learn = split.training_part if on_test else split.train
-        if 0 < config.limit < len(learn):
-            order = generator(config.seed, Stream.SPLIT, 1).permutation(len(learn))
-            learn = learn.subset(np.sort(order[: config.limit]))
-        training = self._batches(learn, Stream.TRAIN, fresh=config.fresh_noise, shuffle=True, augment=config.augment)
-        chosen, stream = (split.test, Stream.TEST) if on_test else (split.validation, Stream.VALIDATION)
-        validation = self._batches(chosen, stream, fresh=False, shuffle=False)
-        checkpoints = Checkpoints(self.folder / CHECKPOINTS, about(config, record), self.watch.every)
-
-        def on_epoch(epoch: Epoch, improved: bool) -> None:
-            runs.write_history(self.folder / "history.csv", [past.row() for past in fit.state.history])
-            if events:
-                events.add(epoch.row())
-            if improved:
-                self.write_model({})
-            self.watch.say(
-                f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4g}, {config.validate_on} loss "
-                f"{epoch.validation_loss:.4g}{' (best)' if improved else ''}, {epoch.seconds:.0f} s, "
-                f"{epoch.images_per_second:,.0f} images/s"
-            )
-
-        unit = "images" if training.patches.whole else "patches"
-        with progress("training", config.epochs * len(training.patches), unit) as report:
-            fit = Fit(self.model, config, training, validation, checkpoints, report, on_epoch, self.watch.say)
-            if checkpoint:
-                fit.resume(checkpoint)
-                self.watch.say(f"continuing in epoch {fit.state.epoch + 1}, behind step {fit.state.step}")
-            past = [epoch.row() for epoch in fit.state.history]
-            events = runs.Events(self.folder / "tensorboard", past) if self.watch.tensorboard else None
-            try:
-                return fit.run()
-            finally:
-                if events:
-                    events.close()
-
-    def digest(self) -> str:
-        """Return the sha256 of the model's weights."""
-        return digest({f"{place:04d}": array for place, array in enumerate(self.model.get_weights())})
-
-    def _batches(self, images: Images, stream: Stream, *, fresh: bool, shuffle: bool, augment: bool = False) -> Batches:
-        config = self.config
-        grid = find(config.model).multiple_of
-        patches = Patches(images, config.patch, grid, config.seed, stream, augment=augment)
-        return Batches(
-            patches, parse(config.noise), config.batch_size, config.seed, stream, fresh=fresh, shuffle=shuffle
-        )
-
-    def write_model(self, scores: dict[str, float]) -> Denoiser:
-        """Write the model file and make sure that it answers as the model does."""
-        from pellucid.export import compare as same
-        from pellucid.export import to_onnx
-        from pellucid.models.graph import receptive_field
-        from pellucid.training.loop import predict
-
-        known = find(self.config.model)
-        card = Card(
-            network=self.config.model,
-            channels=self.split.channels,
-            multiple_of=known.multiple_of,
-            halo=receptive_field(self.model, known.multiple_of),
-            noise=str(parse(self.config.noise)),
-            trained_on=self.split.about,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            scores=scores,
-            versions={name: version(name) for name in ("pellucid", "keras", "onnx", "numpy")},
-        )
-        with atomic(self.folder / MODEL_NAME) as unchecked:
-            artifact.write(unchecked, to_onnx(self.model, card.channels), card)
-            same(Denoiser(unchecked).batch, lambda images: predict(self.model, images), card.channels, card.multiple_of)
-        return Denoiser(self.folder)
-
-    def judge(self, fitted: Fitted) -> Run:
-        """Judge the trained model on the test part; write scores and pictures."""
-        config, split, folder = self.config, self.split, self.folder
-        # The best epoch's file is there; without a whole epoch, there is none yet.
-        denoiser = Denoiser(folder) if fitted.best else self.write_model({})
-        scores = compare(denoiser, config.model, split, config.noise, seed=config.seed, filters=1)
-        noisy, mine, *_ = (scored.row() for scored in scores)
-        measured = {
-            f"{key}.{name}": row[key]
-            for name, row in (("noisy", noisy), ("denoised", mine))
-            for key in ("psnr", "ssim")
-        }
-        denoiser = self.write_model(measured)
-        with atomic(folder / "model.keras") as temporary:
-            self.model.save(temporary)
-        runs.write_scores(folder / "scores.json", scores, config.noise, split)
-        if fitted.history:
-            plots.save(self._curves(fitted), folder / "curves.png")
-        plots.save(plots.before_after(denoiser, split, config.noise, seed=config.seed), folder / "before-after.png")
-        text = verdict(scores)
-        write_text(folder / "verdict.txt", text + "\n")
-        return Run(folder, config, fitted.history, tuple(scores), text, fitted.interrupted)
-
-    def _curves(self, fitted: Fitted) -> Figure:
-        from pellucid.training.loop import choose_loss
-
-        loss, split = choose_loss(self.config, self.split.channels), self.split
-        chosen = split.test if self.config.validate_on == "test" else split.validation
-        floor = None
-        if loss == "bce":
-            some = [chosen[index][None] for index in range(min(len(chosen), 1000))]
-            floor = float(np.mean([metrics.bce(image, image)[0] for image in some]))
-        return plots.curves([epoch.row() for epoch in fitted.history], floor, loss, self.config.validate_on)
-
-
-def _load(data: str | os.PathLike[str] | None, seed: int, say: Say) -> Split:
+def _load(data: str | os.PathLike[str] | None, config: Config, say: Say) -> Split:
     if data is not None:
-        return load(data, seed=seed)
+        return load(data, noisy=config.noisy, group=config.group, seed=config.seed)
+    if config.noisy:
+        raise PellucidError(
+            f"{config.noisy} holds noisy images; expected the clean ones as well. Give them by --clean."
+        )
     try:
-        return load("mnist", seed=seed)
+        return load("mnist", seed=config.seed)
     except PellucidError as error:
         say(f"MNIST cannot be had here ({error})\nTraining on the embedded digits instead: strokes.")
-        return load("strokes", seed=seed)
+        return load("strokes", seed=config.seed)

@@ -12,6 +12,7 @@ examples:
   pellucid inspect ./scans                             what noise they have
   pellucid train                                       MNIST, or the embedded digits
   pellucid train ./scans --noise gaussian:0.1-0.3      your own images
+  pellucid train --noisy ./stained --clean ./pages     real pairs, the same names in both
   pellucid denoise noisy.png -m runs/latest            writes noisy.denoised.png
   pellucid evaluate mnist -m runs/latest               a table beside the classical filters
 """
@@ -38,6 +39,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     from pellucid.training.config import RECIPES, Config
 
     command.add_argument("data", nargs="?", help="data set name, folder, .npz, .npy or IDX; none: MNIST, or strokes")
+    _clean(command)
     command.add_argument("--recipe", help=f"{', '.join(RECIPES)}, or a run's config.json (default: default)")
     command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: a new one in runs)")
     command.add_argument("--resume", metavar="RUN", help="continue the unfinished run in this folder")
@@ -56,7 +58,7 @@ def _train(command: argparse.ArgumentParser) -> None:
 def _setting(group: Any, item: dataclasses.Field[Any]) -> None:
     """Declare one field of `Config` as an option; left out, it is absent from the result."""
     name = "--" + item.name.replace("_", "-")
-    text = f"{item.metadata['help']} ({item.default})"
+    text = f"{item.metadata['help']} ({'none' if item.default == '' else item.default})"
     options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text.replace("%", "%%"), "dest": item.name}
     if isinstance(item.default, bool):
         group.add_argument(name, action=argparse.BooleanOptionalAction, **options)
@@ -107,9 +109,10 @@ def _inspect(command: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", help="data set: name or path; its test part is used")
+    command.add_argument("data", nargs="?", help="data set: name or path; its test part is used")
+    _pairs(command)
     _model(command)
-    _noise(command, None, "what the model was trained for", several=True)
+    _noise(command, "that of the pairs, else what the model was trained for", several=True)
     command.add_argument("--bm3d", action="store_true", help="judge BM3D, too; slow, needs pellucid[bm3d]")
     command.add_argument("--limit", type=int, default=0, metavar="N", help="use only the first N test images")
     command.add_argument("--seed", type=int, default=0, help="of the noise and of a random split (default 0)")
@@ -129,8 +132,9 @@ def _judge(command: argparse.ArgumentParser) -> None:
 
 
 def _show(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", help="data set: name or path")
-    _noise(command, "gaussian:0.5", "gaussian:0.5")
+    command.add_argument("data", nargs="?", help="data set: name or path")
+    _pairs(command)
+    _noise(command, "that of the pairs, else gaussian:0.5")
     command.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
     command.add_argument("-o", "--output", metavar="FILE", help="picture to write (default: named for data and noise)")
 
@@ -145,14 +149,25 @@ def _data(command: argparse.ArgumentParser) -> None:
     """Nothing to choose."""
 
 
-def _noise(command: argparse.ArgumentParser, default: str | None, said: str, *, several: bool = False) -> None:
+def _clean(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--clean", metavar="DATA", help="the same as DATA, for reading well beside --noisy")
+
+
+def _pairs(command: argparse.ArgumentParser) -> None:
+    """What `_train` takes from `Config`, but for `--clean`."""
+    _clean(command)
+    command.add_argument("--noisy", default="", metavar="NOISY", help="noisy images, named as the clean ones in DATA")
+    command.add_argument("--group", default="", metavar="REGEX", help="of pairs: see `pellucid train --help`")
+
+
+def _noise(command: argparse.ArgumentParser, said: str, *, several: bool = False) -> None:
     from pellucid.corruptions import KINDS
 
     text = f"KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains; kinds: {', '.join(KINDS)} (default: {said})"
     if several:
         command.add_argument("--noise", action="append", help=f"{text}; may be given several times")
     else:
-        command.add_argument("--noise", default=default, help=text)
+        command.add_argument("--noise", help=text)
 
 
 def _model(command: argparse.ArgumentParser) -> None:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from pellucid.datasets.idx import read_idx
 from pellucid.datasets.official import OFFICIAL, read_official, where
+from pellucid.datasets.pairs import load_pairs
 from pellucid.datasets.sources import ArrayImages, FileImages, find_images
-from pellucid.datasets.split import Split, assemble, split, split_official
+from pellucid.datasets.split import PARTS, Split, assemble, split, split_official
 from pellucid.datasets.strokes import draw_digits
 from pellucid.errors import PellucidError, unknown
 from pellucid.formats import read_array
@@ -28,10 +29,15 @@ NAMED = {
 VALIDATION = 1 / 12
 """The share of the training part that is held out to choose by; 5,000 images of MNIST."""
 
-_PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test", "testing")}
 
-
-def load(source: str | os.PathLike[str], *, validation: float = VALIDATION, seed: int = 0) -> Split:
+def load(
+    source: str | os.PathLike[str],
+    *,
+    noisy: str | os.PathLike[str] = "",
+    group: str = "",
+    validation: float = VALIDATION,
+    seed: int = 0,
+) -> Split:
     """Load a data set.
 
     Parameters
@@ -40,6 +46,8 @@ def load(source: str | os.PathLike[str], *, validation: float = VALIDATION, seed
         A folder of images of any sizes (in folders `train`, `test` and, if wished, `validation`; else split at
         random by file), a `.npy` array (NHW or NHWC), a `.npz` with `x_train` and `x_test` (or `train` and `test`, or
         one array), or an IDX file.
+    noisy : noisy images of the same content, by the same names: `source` holds the clean ones (see `pairs.load_pairs`)
+    group : of pairs, a regular expression: files in whose names it finds the same are never parted
     validation : the share of the training part to hold out for every choice
     seed : of the random split
 
@@ -52,6 +60,10 @@ def load(source: str | os.PathLike[str], *, validation: float = VALIDATION, seed
     PellucidError
         If the name is not known, or the data cannot be had, read, or split.
     """
+    if noisy:
+        return load_pairs(source, noisy, group=group, validation=validation, seed=seed)
+    if group:
+        raise PellucidError("a group says which pairs show one scene. Give noisy images too, or leave out the group.")
     name = os.fspath(source)
     if name in OFFICIAL:
         train, test, place = read_official(OFFICIAL[name])
@@ -83,7 +95,7 @@ def presence(name: str) -> str:
 
 
 def _load_folder(folder: Path, validation: float, seed: int) -> Split:
-    parts = {part: folder / name for part, names in _PARTS.items() for name in names if (folder / name).is_dir()}
+    parts = {part: folder / name for part, names in PARTS.items() for name in names if (folder / name).is_dir()}
     if "train" not in parts or "test" not in parts:
         return split(folder.resolve().name, FileImages(find_images(folder)), str(folder), validation, seed)
     # One collection, so that all parts agree on the number of channels.

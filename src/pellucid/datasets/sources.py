@@ -30,7 +30,7 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Image:
-        """Return one image, float32 (height, width, channels)."""
+        """Return one image, float32 (height, width, channels); of `PairedImages`, twice the channels."""
         ...
 
     def size(self, index: int) -> tuple[int, int]:
@@ -113,9 +113,8 @@ class FileImages:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
-        shapes = [probe(path) for path in self.paths]
-        self.channels = max((channels for *_, channels in shapes), default=1)
-        self._sizes = [(height, width) for height, width, _ in shapes]
+        self.shapes = [probe(path) for path in self.paths]  # height, width, channels
+        self.channels = max((channels for *_, channels in self.shapes), default=1)
         self._cache = _Cache()
 
     def __len__(self) -> int:
@@ -128,13 +127,13 @@ class FileImages:
 
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""
-        return self._sizes[index]
+        return self.shapes[index][:2]
 
     def subset(self, indices: NDArray[np.intp]) -> FileImages:
         """See `Images`."""
         chosen = copy.copy(self)  # shares the cache
         chosen.paths = tuple(self.paths[index] for index in indices)
-        chosen._sizes = [self._sizes[index] for index in indices]
+        chosen.shapes = [self.shapes[index] for index in indices]
         return chosen
 
     def content(self) -> Iterator[bytes]:
