@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pellucid.cli.output import INTERRUPTED, make_table, say, show_table
 from pellucid.errors import PellucidError
+
+if TYPE_CHECKING:
+    from pellucid.recognition import Recognition
 
 
 def train(options: argparse.Namespace) -> int:
@@ -24,6 +28,7 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print scores beside the classical filters'."""
+    from pellucid import recognition
     from pellucid.datasets import load
     from pellucid.denoise import Denoiser
     from pellucid.evaluation import compare
@@ -33,19 +38,26 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.limit < 0:
         raise PellucidError(f"--limit expects 0 (all) or more; got {options.limit}.")
     denoiser = Denoiser(options.model)
-    split = load(options.data, seed=options.seed)
+    split = load(options.data, seed=options.seed, labels=options.recognise is not None)
     judged = []
     say(split.about)
+    classifier = None
+    if options.recognise is not None:
+        classifier = recognition.choose(options.recognise, split, options.seed)
+        say(f"recognised by {classifier.about}")
     for noise in options.noise or [denoiser.card.noise]:
         settings = {"seed": options.seed, "limit": options.limit, "bm3d": options.bm3d}
-        scores = compare(denoiser, denoiser.card.network, split, noise, **settings)
-        judged.append(Judged(noise, scores))
+        recogniser = recognition.Recogniser(classifier, split.test) if classifier else None
+        scores = compare(denoiser, denoiser.card.network, split, noise, **settings, watch=recogniser)
+        judged.append(Judged(noise, scores, recogniser.result() if recogniser else None))
         table = make_table(*HEADINGS, numbers=len(HEADINGS) - 1)
         for row in rows(scores):
             table.add_row(*row)
         say(f"noise {noise}")
         show_table(table)
         say(verdict(scores) + "\n")
+        if judged[-1].recognised:
+            _recognised(judged[-1].recognised)
     if options.json:
         write_json(options.json, judged, split)
     if options.csv:
@@ -53,6 +65,18 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.html:
         write_html(options.html, denoiser, split, judged, seed=options.seed)
     return 0
+
+
+def _recognised(found: Recognition) -> None:
+    """Print what a classifier recognised."""
+    from pellucid.recognition.telling import headings, rows, verdict
+
+    columns = headings(found)
+    table = make_table(*columns, numbers=len(columns) - 1)
+    for row in rows(found):
+        table.add_row(*row)
+    show_table(table)
+    say(verdict(found) + "\n")
 
 
 def show(options: argparse.Namespace) -> int:
