@@ -66,7 +66,8 @@ def numbered(arrays: Mapping[str, NDArray[Any]], names: Sequence[str] = ()) -> d
 
 
 def _values(array: NDArray[Any], name: str) -> NDArray[np.int64]:
-    if array.shape not in (array.shape[:1], (*array.shape[:1], 1)) or not np.issubdtype(array.dtype, np.integer):
+    column = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
+    if not column or not np.issubdtype(array.dtype, np.integer):
         raise PellucidError(
             f"the labels {name} are {array.dtype} of the shape {array.shape}; expected (count,) whole numbers, that of "
             "its class for each image."

@@ -153,9 +153,10 @@ def _check(model: Message) -> Layout:
     weights = {tensor["name"] for tensor in graph["initializer"]}
     inputs = _shapes([port for port in graph["input"] if port["name"] not in weights])
     outputs = _shapes(graph["output"])
-    if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0] or ()) != 4 or len(outputs[0] or (0, 0)) != 2:
+    taken, given = (ports[0] if len(ports) == 1 else () for ports in (inputs, outputs))
+    if taken is None or len(taken) != 4 or (given is not None and len(given) != 2):
         raise PellucidError(f"takes {_said(inputs)} and gives {_said(outputs)}; {EXPECTED}")
-    batch, *sizes = inputs[0] or ()
+    batch, *sizes = taken
     channels_first = sizes[0] in (1, 3)
     channels, height, width = sizes if channels_first else (sizes[2], *sizes[:2])
     if channels not in (1, 3) or batch not in (None, 1):
