@@ -219,4 +219,4 @@ def _load(content: bytes) -> Any:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return " ".join(str(error).split())[:300].rstrip(".")

@@ -84,7 +84,7 @@ def verdict(found: Recognition) -> str:
     lines = [
         f"{text}; the denoiser changed the class of {_percent(share(found.changed(model)).mean)} %.",
         f"It mended the class of {found.mended(model).sum():,} noisy images and lost that of "
-        f"{found.lost(model).sum():,}; {found.spoiled(model).sum():,} are right when clean and wrong denoised.",
+        f"{found.lost(model).sum():,}. Right when clean but wrong denoised: {found.spoiled(model).sum():,}.",
     ]
     doubts = [_behind(found, model, other) for other in [*rest[1:2], noisy]]
     lines += [doubt for doubt in doubts if doubt]
