@@ -146,8 +146,8 @@ def _recognised(denoiser: Denoiser, split: Split, judged: Judged, found: Recogni
     if figure:
         count = len(telling.wronged(found, model))
         kind = "changed" if found.labels is None else "spoiled"
-        shown = f"The first {telling.SHOWN} of {count:,}" if count > telling.SHOWN else f"All {count:,}"
-        text = f"{shown} {kind} images, and the classes seen on them: clean, noisy, denoised."
+        of = f"the first {min(count, telling.SHOWN)} of {count:,}"
+        text = f"{kind.capitalize()} images, {of}, and the classes seen on them: clean, noisy, denoised."
         parts += [f"<p>{text}</p>", _image(figure, f"{kind} images")]
     return parts
 
