@@ -12,6 +12,7 @@ from pellucid.errors import PellucidError
 
 if TYPE_CHECKING:
     from pellucid.datasets import Split
+    from pellucid.recognition import Recognition
 
 
 def train(options: argparse.Namespace) -> int:
@@ -54,7 +55,7 @@ def _data(options: argparse.Namespace) -> str | None:
     return given
 
 
-def _load(options: argparse.Namespace) -> Split:
+def _load(options: argparse.Namespace, *, labels: bool = False) -> Split:
     """Load the data set, and say what is doubtful in it."""
     from pellucid.datasets import load
     from pellucid.datasets.intensity import doubt
@@ -62,7 +63,7 @@ def _load(options: argparse.Namespace) -> Split:
     data = _data(options)
     if data is None:
         raise PellucidError("expected a data set: its name or path, or both --noisy and --clean.")
-    split = load(data, noisy=options.noisy, group=options.group, seed=options.seed)
+    split = load(data, noisy=options.noisy, group=options.group, seed=options.seed, labels=labels)
     for line in doubt(split):
         say(line)
     return split
@@ -70,6 +71,7 @@ def _load(options: argparse.Namespace) -> Split:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print scores beside the classical filters'."""
+    from pellucid import recognition
     from pellucid.corruptions import PAIRED
     from pellucid.denoise import Denoiser
     from pellucid.evaluation import compare
@@ -79,19 +81,26 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.limit < 0:
         raise PellucidError(f"--limit expects 0 (all) or more; got {options.limit}.")
     denoiser = Denoiser(options.model)
-    split = _load(options)
+    split = _load(options, labels=options.recognise is not None)
     judged = []
     say(split.about)
+    classifier = None
+    if options.recognise is not None:
+        classifier = recognition.choose(options.recognise, split, options.seed)
+        say(f"recognised by {classifier.about}")
     for noise in options.noise or [str(PAIRED) if options.noisy else denoiser.card.noise]:
         settings = {"seed": options.seed, "limit": options.limit, "bm3d": options.bm3d}
-        scores = compare(denoiser, denoiser.card.network, split, noise, **settings)
-        judged.append(Judged(noise, scores))
+        recogniser = recognition.Recogniser(classifier, split.test) if classifier else None
+        scores = compare(denoiser, denoiser.card.network, split, noise, **settings, watch=recogniser)
+        judged.append(Judged(noise, scores, recogniser.result() if recogniser else None))
         table = make_table(*HEADINGS, numbers=len(HEADINGS) - 1)
         for row in rows(scores):
             table.add_row(*row)
         say(f"noise {noise}")
         show_table(table)
         say(verdict(scores) + "\n")
+        if judged[-1].recognised:
+            _recognised(judged[-1].recognised)
     if options.json:
         write_json(options.json, judged, split)
     if options.csv:
@@ -99,6 +108,18 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.html:
         write_html(options.html, denoiser, split, judged, seed=options.seed)
     return 0
+
+
+def _recognised(found: Recognition) -> None:
+    """Print what a classifier recognised."""
+    from pellucid.recognition.telling import headings, rows, verdict
+
+    columns = headings(found)
+    table = make_table(*columns, numbers=len(columns) - 1)
+    for row in rows(found):
+        table.add_row(*row)
+    show_table(table)
+    say(verdict(found) + "\n")
 
 
 def show(options: argparse.Namespace) -> int:

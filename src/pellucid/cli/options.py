@@ -114,6 +114,13 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
     _model(command)
     _noise(command, "that of the pairs, else what the model was trained for", several=True)
     command.add_argument("--bm3d", action="store_true", help="judge BM3D, too; slow, needs pellucid[bm3d]")
+    command.add_argument(
+        "--recognise",
+        nargs="?",
+        const="",
+        metavar="CLASSIFIER.onnx",
+        help="is the content still right? By this classifier, or one trained on the data set's own labels",
+    )
     command.add_argument("--limit", type=int, default=0, metavar="N", help="use only the first N test images")
     command.add_argument("--seed", type=int, default=0, help="of the noise and of a random split (default 0)")
     command.add_argument("--html", metavar="FILE", help="write a report with pictures, one self-contained page")

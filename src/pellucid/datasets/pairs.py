@@ -54,7 +54,7 @@ class PairedImages:
 
     def __init__(self, clean: Images, noisy: Images) -> None:
         self.clean, self.noisy = clean, noisy
-        self.channels = clean.channels
+        self.channels, self.labels = clean.channels, clean.labels
 
     def __len__(self) -> int:
         return len(self.clean)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.corruptions import Batch
+from pellucid.datasets.labels import Labels
 from pellucid.errors import PellucidError
 from pellucid.formats import SUFFIXES, probe, read_image
 from pellucid.images import Image, as_channels, scale_batch, to_unit
@@ -23,9 +24,10 @@ _PIECE = 2**24  # bytes of an array that are looked at together
 
 
 class Images(Protocol):
-    """A sequence of images in the contract: float32 HWC in [0, 1]."""
+    """A sequence of images in the contract: float32 HWC in [0, 1]. `labels` are their classes, where they are known."""
 
     channels: int
+    labels: Labels | None
 
     def __len__(self) -> int: ...
 
@@ -69,11 +71,18 @@ class ArrayImages:
         For another shape or dtype. Values of floats are checked as they are read.
     """
 
-    def __init__(self, array: NDArray[Any], name: str = "images", indices: NDArray[np.intp] | None = None) -> None:
+    def __init__(
+        self,
+        array: NDArray[Any],
+        name: str = "images",
+        indices: NDArray[np.intp] | None = None,
+        labels: Labels | None = None,
+    ) -> None:
         scale_batch(array[:1], name)
         self._array, self._name = array, name
         self._indices = np.arange(len(array)) if indices is None else indices
         self.channels = 1 if array.ndim == 3 else array.shape[3]
+        self.labels = labels.of(self, name) if labels else None
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -92,7 +101,8 @@ class ArrayImages:
 
     def subset(self, indices: NDArray[np.intp]) -> ArrayImages:
         """See `Images`."""
-        return ArrayImages(self._array, self._name, self._indices[indices])
+        labels = self.labels.subset(indices) if self.labels else None
+        return ArrayImages(self._array, self._name, self._indices[indices], labels)
 
     def content(self) -> Iterator[bytes]:
         """See `Images`."""
@@ -111,8 +121,9 @@ class FileImages:
         When a file is read that is not an image.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], labels: Labels | None = None) -> None:
         self.paths = tuple(paths)
+        self.labels = labels
         self.shapes = [probe(path) for path in self.paths]  # height, width, channels
         self.channels = max((channels for *_, channels in self.shapes), default=1)
         self._cache = _Cache()
@@ -134,6 +145,7 @@ class FileImages:
         chosen = copy.copy(self)  # shares the cache
         chosen.paths = tuple(self.paths[index] for index in indices)
         chosen.shapes = [self.shapes[index] for index in indices]
+        chosen.labels = self.labels.subset(indices) if self.labels else None
         return chosen
 
     def content(self) -> Iterator[bytes]:
