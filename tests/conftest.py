@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,11 @@ from pellucid.datasets.strokes import draw_digits
 REAL = Path(os.environ.get("PELLUCID_DATA") or Path(__file__).parents[2] / "shared" / "datasets")
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what is tested: a shell starts its background jobs with SIGINT ignored, and they hand it on."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.keras
 def test_training_leaves_a_whole_run_folder_and_a_verdict(trained: tuple[Path, str]) -> None:
     folder, said = trained
     assert {path.name for path in folder.iterdir()} == {
-        *("config.json", "history.csv", "model.onnx", "model.keras", "scores.json"),
+        *("run.json", "config.json", "history.csv", "model.onnx", "model.keras", "scores.json", ".lock"),
         *("before-after.png", "curves.png", "verdict.txt"),
     }
     assert (folder.parent / "latest").resolve() == folder.resolve()

@@ -256,8 +256,9 @@ def test_colour_is_judged_by_all_channels(card: Card, clean: np.ndarray) -> None
 def test_too_small_and_unknown_is_passed_over(card: Card) -> None:
     for shape in ((1, 1), (7, 40), (1, 5000, 3)):
         assert check(card, np.zeros(shape, np.uint8)) == ()
-    foreign = dataclasses.replace(card, noise="pairs of photographs", statistics={"mean": (0.0, 0.0, 0.0)})
-    assert check(foreign, stored(scene())) == ()
+    for noise in ("paired", "salt-pepper:0.1", "nonsense"):
+        foreign = dataclasses.replace(card, noise=noise, statistics={"mean": (0.0, 0.0, 0.0)})
+        assert check(foreign, stored(scene())) == ()
     for image in (np.zeros(9, np.uint8), np.zeros((0, 9), np.uint8), np.full((9, 9), 99.0)):
         with pytest.raises(PellucidError):
             check(card, image)
@@ -290,3 +291,11 @@ def test_a_model_file_of_the_first_format_still_serves(
     for name, said in (("bits.png", "--range 0-4095"), ("smooth.png", "noise weaker")):
         done = command("denoise", name, "--strict", "-m", "old.onnx")
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def test_models_of_pairs_know_their_content_though_not_their_noise(clean: np.ndarray) -> None:
+    training = draw_digits(256, seed=8)[0] / 255
+    paired = Card("none", 1, 4, 0, "paired", "", "", statistics=describe([noisy(training)[..., None]], "paired"))
+    assert all(check(paired, image) == () for image in noisy(clean))
+    assert [one.kind for one in check(paired, noisy(scene()[None])[0])] == ["content"]
+    assert [one.kind for one in check(paired, stored(noisy(clean[:1])[0], 4095))] == ["range"]

@@ -213,7 +213,7 @@ def open_session(path: Path, threads: int = 0, engine: str = AUTO) -> tuple[Sess
         If it is not an ONNX file, was not written by pellucid, or the engine is not there.
     """
     load = choose(engine, threads)
-    content = _content(path)
+    content = read_bytes(path)
     try:
         model = onnx_reader.read(content)
         entries = model["metadata_props"]
@@ -226,7 +226,14 @@ def open_session(path: Path, threads: int = 0, engine: str = AUTO) -> tuple[Sess
         raise PellucidError(f"{path} is not a model that pellucid can run: it {error}.") from error
 
 
-def _content(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Return a model file's content.
+
+    Raises
+    ------
+    PellucidError
+        If it cannot be read, or is larger than `MAX_BYTES`.
+    """
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -234,5 +241,5 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         raise PellucidError(f"cannot read {path}: {error.strerror}.") from error
     if size > MAX_BYTES:
-        raise PellucidError(f"{path} is larger than {MAX_BYTES // 2**20} MiB, which no pellucid model is.")
+        raise PellucidError(f"{path} is larger than {MAX_BYTES // 2**20} MiB, the most that a model file may be.")
     return content

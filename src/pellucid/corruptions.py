@@ -192,6 +192,28 @@ class Chain:
         return "+".join(map(str, self.parts))
 
 
+@dataclass(frozen=True)
+class Paired:
+    """The noise that came with the images: the noisy copy lies behind the clean image, along the channels."""
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """Return the noisy half of `images`, whose channels are those of the clean and then of the noisy images."""
+        half, odd = divmod(images.shape[3], 2)
+        if odd:
+            raise PellucidError(
+                f"the noise {str(self)!r} is that of noisy images which came with the clean ones, and this data has "
+                "clean images alone. Give --noise KIND:STRENGTH to make noise, or the pairs by --noisy and --clean."
+            )
+        return images[..., half:]
+
+    def __str__(self) -> str:
+        return "paired"
+
+
+PAIRED = Paired()
+"""What `noise` says where pairs of noisy and clean images were given (see `datasets.pairs`)."""
+
+
 KINDS: dict[str, Callable[..., Corruption]] = {
     "gaussian": Gaussian,
     "salt-pepper": SaltPepper,
@@ -202,11 +224,18 @@ KINDS: dict[str, Callable[..., Corruption]] = {
 """The corruptions by the name that `parse` knows them by."""
 
 
+def varies(corruption: Corruption) -> bool:
+    """Return whether images draw their strengths from a range."""
+    parts = corruption.parts if isinstance(corruption, Chain) else (corruption,)
+    return any(isinstance(value, Range) for part in parts for value in vars(part).values())
+
+
 def parse(text: str | Corruption) -> Corruption:
     """Read a corruption: `KIND:STRENGTH`, several joined by `+`.
 
     A strength is a number (`0.5`), a fraction (`25/255`) or a range from which each image draws (`0.1-0.6`);
-    `:unclipped` behind it keeps values outside [0, 1]. A corruption is returned as it is.
+    `:unclipped` behind it keeps values outside [0, 1]. `paired` stands alone: see `Paired`. A corruption is returned
+    as it is.
 
     Raises
     ------
@@ -215,6 +244,8 @@ def parse(text: str | Corruption) -> Corruption:
     """
     if not isinstance(text, str):
         return text
+    if text.strip() == str(PAIRED):
+        return PAIRED
     parts = tuple(_parse_one(part) for part in text.split("+"))
     return parts[0] if len(parts) == 1 else Chain(parts)
 

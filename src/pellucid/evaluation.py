@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,6 +14,7 @@ import numpy as np
 from pellucid import metrics
 from pellucid.classical import BM3D, FAMILIES, Filter, tune
 from pellucid.corruptions import Batch, Corruption, parse
+from pellucid.datasets.pairs import with_noise
 from pellucid.datasets.sources import Images
 from pellucid.datasets.split import Split
 from pellucid.denoise import Denoise
@@ -22,13 +23,16 @@ from pellucid.images import Image, middle
 from pellucid.intervals import estimate
 from pellucid.metrics import Scores
 from pellucid.progress import Report, progress
-from pellucid.randomness import Stream, generator
+from pellucid.randomness import Stream
 
 TUNING_PIXELS = 200_000
 """Classical filters choose their strength on about so many validation pixels."""
 
 TUNING_SIDE = 256
 """Of larger validation images, a square of this side from the middle is used."""
+
+Watch = Callable[[Batch, Mapping[str, Batch]], None]
+"""Is shown clean images, and what became of them: `noisy`, then each denoiser's results, all NHWC in [0, 1]."""
 
 _GROUP = 2**18  # pixels that are scored together
 
@@ -79,9 +83,9 @@ class _Sums:
 
 
 def noisy_copy(images: Images, index: int, corruption: Corruption, seed: int, stream: Stream) -> tuple[Image, Image]:
-    """Return one image clean and noisy; its noise is a function of (seed, stream, index)."""
-    clean = images[index]
-    return clean, corruption(clean[None], generator(seed, stream, 0, index))[0]
+    """Return one image clean and noisy; its noise is a function of (seed, stream, index), or given."""
+    clean, noisy = with_noise(images[index][None], images.channels, corruption, seed, stream, 0, [index])
+    return clean[0], noisy[0]
 
 
 def _groups(
@@ -118,6 +122,7 @@ def evaluate(
     seed: int = 0,
     limit: int = 0,
     report: Report | None = None,
+    watch: Watch | None = None,
 ) -> list[Scored]:
     """Score denoisers, and the noisy images themselves, on the same images with the same noise.
 
@@ -125,10 +130,11 @@ def evaluate(
     ----------
     denoisers : by the name to show them under
     images : clean images, of the test part
-    noise : the corruption to add, or its text
+    noise : the corruption to add, or its text; `paired` takes the noisy images of pairs
     seed : of the noise
     limit : use at most so many images, the first ones; 0 uses all
     report : called with the number of images done so far
+    watch : is shown all images, group by group, in order
 
     Returns
     -------
@@ -146,11 +152,16 @@ def evaluate(
     sums = {"noisy": _Sums(), **{name: _Sums() for name in denoisers}}
     done = 0
     for clean, noisy in _groups(images, count, corruption, seed, Stream.TEST):
-        sums["noisy"].add(clean, np.clip(noisy, 0, 1))
+        seen = {"noisy": np.clip(noisy, 0, 1)}
+        sums["noisy"].add(clean, seen["noisy"])
         for name, denoise in denoisers.items():
             begin = time.perf_counter()
             result = _apply(denoise, noisy)
-            sums[name].add(clean, np.clip(result, 0, 1), time.perf_counter() - begin)
+            seconds = time.perf_counter() - begin
+            seen[name] = np.clip(result, 0, 1)
+            sums[name].add(clean, seen[name], seconds)
+        if watch:
+            watch(clean, seen)
         done += len(clean)
         if report:
             report(done)
@@ -202,6 +213,7 @@ def compare(
     limit: int = 0,
     filters: int = 0,
     bm3d: bool = False,
+    watch: Watch | None = None,
 ) -> list[Scored]:
     """Score a model beside classical filters that were tuned on the validation part, all on the test part.
 
@@ -209,7 +221,7 @@ def compare(
     ----------
     model, name : the denoiser, and what to call it
     split : the data
-    noise, seed, limit : as in `evaluate`
+    noise, seed, limit, watch : as in `evaluate`
     filters : how many of the filters to judge, the best on the validation part first; 0 judges all
     bm3d : judge BM3D as well (see `tune_classical`)
     """
@@ -217,4 +229,5 @@ def compare(
     chosen = dict(islice(tune_classical(split.validation, corruption, seed=seed, bm3d=bm3d).items(), filters or None))
     count = min(len(split.test), limit) if limit else len(split.test)
     with progress("judging", count, "images") if count else nullcontext() as report:
-        return evaluate({name: model, **chosen}, split.test, corruption, seed=seed, limit=limit, report=report)
+        settings: dict[str, Any] = {"seed": seed, "limit": limit, "report": report, "watch": watch}
+        return evaluate({name: model, **chosen}, split.test, corruption, **settings)

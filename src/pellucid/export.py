@@ -1,4 +1,4 @@
-"""From a trained Keras model to a minimal ONNX graph, checked against the model.
+"""From a trained Keras model to a minimal ONNX graph, checked against the model: denoisers, and the classifier.
 
 The layers are translated one by one into NCHW operators, so the graph is the same whatever backend trained it, holds
 no shape arithmetic, and takes any batch, height and width. Two things are folded in exactly: batch normalisation into
@@ -21,7 +21,10 @@ IR_VERSION = 8
 TOLERANCE = 1e-5
 """The largest difference from Keras that a written model may show on any value, in every engine."""
 
-_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid"}
+_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}
+
+
+_Shape = list[str | int | None]
 
 
 class _Graph:
@@ -51,20 +54,37 @@ def to_onnx(model: Any, channels: int) -> Any:
     PellucidError
         For a layer that has no translation.
     """
+    shape: _Shape = ["batch", channels, "height", "width"]
+    return _proto(model, ("noisy", shape), ("denoised", shape))
+
+
+def classifier_to_onnx(model: Any) -> Any:
+    """Translate a classifier into an `onnx.ModelProto`: `image`, NCHW float32, to `scores`, (batch, classes).
+
+    Raises
+    ------
+    PellucidError
+        For a layer that has no translation.
+    """
+    _, height, width, channels = model.input_shape
+    return _proto(model, ("image", ["batch", channels, height, width]), ("scores", ["batch", model.output_shape[-1]]))
+
+
+def _proto(model: Any, source: tuple[str, _Shape], target: tuple[str, _Shape]) -> Any:
+    """Translate a model; `source` and `target` are the names and shapes of its input and output."""
     from onnx import TensorProto, checker, helper
 
     graph = _Graph()
     flat = _Fusion(steps(model))
-    last = flat.steps[-1].output
+    ends = {0: source[0], flat.steps[-1].output: target[0]}
     for step in flat.steps:
-        _translate(graph, flat, step, lambda number: {0: "noisy", last: "denoised"}.get(number, f"t{number}"))
-    shape: list[str | int | None] = ["batch", channels, "height", "width"]
+        _translate(graph, flat, step, lambda number: ends.get(number, f"t{number}"))
     proto = helper.make_model(
         helper.make_graph(
             graph.nodes,
             model.name,
-            [helper.make_tensor_value_info("noisy", TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info("denoised", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info(source[0], TensorProto.FLOAT, source[1])],
+            [helper.make_tensor_value_info(target[0], TensorProto.FLOAT, target[1])],
             graph.weights,
         ),
         producer_name="pellucid",
@@ -104,10 +124,13 @@ def _can_absorb(before: Step, inputs: tuple[int, ...], followers: dict[int, list
 
 def _translate(graph: _Graph, flat: _Fusion, step: Step, tensor: Any) -> None:
     inputs, output, kind, layer = [tensor(n) for n in step.inputs], tensor(step.output), step.kind, step.layer
-    if kind in ("Conv2D", "Conv2DTranspose"):
+    if kind in ("Conv2D", "Conv2DTranspose", "Dense"):
         activation = layer.get_config()["activation"]
         target = output if activation == "linear" else f"{output}_linear"
-        _convolution(graph, flat, step, inputs[0], target)
+        if kind == "Dense":
+            _dense(graph, layer, inputs[0], target)
+        else:
+            _convolution(graph, flat, step, inputs[0], target)
         if activation != "linear":
             _activation(graph, layer, activation, target, output)
     elif kind == "ReLU":
@@ -116,6 +139,10 @@ def _translate(graph: _Graph, flat: _Fusion, step: Step, tensor: Any) -> None:
         _activation(graph, layer, layer.get_config()["activation"], inputs[0], output)
     elif kind == "MaxPooling2D" and tuple(layer.pool_size) == tuple(layer.strides):
         graph.node("MaxPool", inputs, output, kernel_shape=list(layer.pool_size), strides=list(layer.strides))
+    elif kind == "Flatten":
+        # Keras counts the values of a pixel first, then the pixels of a row.
+        graph.node("Transpose", inputs, f"{output}_nhwc", perm=[0, 2, 3, 1])
+        graph.node("Flatten", [f"{output}_nhwc"], output)
     elif kind == "Add":
         graph.node("Add", inputs, output)
     elif kind == "Concatenate":
@@ -128,6 +155,13 @@ def _activation(graph: _Graph, layer: Any, name: str, source: str, output: str) 
     if name not in _ACTIVATIONS:
         raise PellucidError(f"the activation {name!r} of {layer.name} cannot be written to a model file.")
     graph.node(_ACTIVATIONS[name], [source], output)
+
+
+def _dense(graph: _Graph, layer: Any, source: str, output: str) -> None:
+    kernel = _array(layer.kernel)
+    bias = _array(layer.bias) if layer.use_bias else np.zeros(kernel.shape[1])
+    weights = [graph.weight(f"{output}_kernel", kernel), graph.weight(f"{output}_bias", bias)]
+    graph.node("Gemm", [source, *weights], output)
 
 
 def _convolution(graph: _Graph, flat: _Fusion, step: Step, source: str, output: str) -> None:

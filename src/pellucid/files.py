@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from pellucid.errors import PellucidError
+from pellucid.errors import WriteError
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?")
 
 
 @contextlib.contextmanager
@@ -21,7 +24,7 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Pa
 
     Raises
     ------
-    PellucidError
+    WriteError
         If the folder cannot be made or written to.
     """
     target = Path(path)
@@ -37,7 +40,7 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Pa
     except OSError as error:
         if error.errno is None:  # not the system's word, but a library's
             raise
-        raise PellucidError(f"cannot write {target}: {error.strerror or error}. Choose another place.") from error
+        raise WriteError(f"cannot write {target}: {error.strerror or error}. Choose another place.") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -47,6 +50,13 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` (UTF-8) to `path` atomically."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def sweep(folder: Path) -> None:
+    """Delete what killed processes have left half written in `folder` and below; nothing may be written there now."""
+    for path in list(folder.rglob(".*")):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -51,6 +51,19 @@ def estimate(values: NDArray[np.float64]) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
+def proportion(count: int, total: int) -> Estimate:
+    """Return the share `count / total` of independent trials with Wilson's score interval (Wilson, 1927).
+
+    Parameters
+    ----------
+    count, total : how many of how many; at least one in all
+    """
+    from scipy.stats import binomtest
+
+    interval = binomtest(count, total).proportion_ci(CONFIDENCE, method="wilson")
+    return Estimate(count / total, float(interval.low), float(interval.high))
+
+
 def paired(first: NDArray[np.float64], second: NDArray[np.float64]) -> Paired:
     """Compare scores of the same images, of which more is better; equal infinities count as no difference."""
     with np.errstate(invalid="ignore"):

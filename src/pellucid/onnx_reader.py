@@ -3,6 +3,9 @@
 The wire format is that of https://protobuf.dev/programming-guides/encoding and the fields are those of `onnx.proto`. A
 field that is not listed here, a field given twice where one is meant, or a group is refused: what this reader does not
 see, ONNX Runtime cannot come to see either. Functions, subgraphs, sparse tensors and training graphs end here.
+
+`read_foreign` does the same for files that other programs wrote: it knows more fields, and passes over those that say
+nothing of where the file could reach.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ MAX_LIST = 16
 
 @dataclass(frozen=True)
 class _Field:
-    """A field's name and its kind: int, text, card, bytes, or the fields of a message; many of it, or one."""
+    """A field's name and its kind: int, text, card, bytes, skip, or the fields of a message; many of it, or one."""
 
     name: str
     kind: str | Mapping[int, _Field]
@@ -76,6 +79,33 @@ _MODEL = {
     14: _Field("metadata_props", _ENTRY, many=True),
 }
 
+
+def _skip(*numbers: int) -> dict[int, _Field]:
+    return {number: _Field(f"skipped {number}", "skip", many=True) for number in numbers}
+
+
+# What other programs write as well: numbers of other types, documentation, and shapes of tensors in between.
+_FOREIGN_TENSOR = _TENSOR | _skip(4, 5, 7, 10, 11, 12, 16)
+_FOREIGN_ATTRIBUTE = {
+    1: _Field("name", "text"),
+    5: _Field("t", _FOREIGN_TENSOR),
+    10: _Field("tensors", _FOREIGN_TENSOR, many=True),
+    **_skip(2, 3, 4, 7, 8, 9, 13, 20),
+}
+_FOREIGN_NODE = {**_NODE, 5: _Field("attribute", _FOREIGN_ATTRIBUTE, many=True), **_skip(6, 8, 9)}
+_FOREIGN_SHAPE = {1: _Field("dim", _DIMENSION | _skip(3), many=True)}
+_FOREIGN_TYPE = {1: _Field("elem_type", "int"), 2: _Field("shape", _FOREIGN_SHAPE)}
+_FOREIGN_PORT = {1: _Field("name", "text"), 2: _Field("type", {1: _Field("tensor_type", _FOREIGN_TYPE), **_skip(6)})}
+_FOREIGN_GRAPH = {
+    1: _Field("node", _FOREIGN_NODE, many=True),
+    2: _Field("name", "text"),
+    5: _Field("initializer", _FOREIGN_TENSOR, many=True),
+    11: _Field("input", _FOREIGN_PORT | _skip(3, 4), many=True),
+    12: _Field("output", _FOREIGN_PORT | _skip(3, 4), many=True),
+    **_skip(10, 13, 14, 16),
+}
+_FOREIGN_MODEL = {1: _Field("ir_version", "int"), 7: _Field("graph", _FOREIGN_GRAPH), **_skip(2, 3, 4, 5, 6, 8, 14)}
+
 Message = dict[str, Any]
 """A message's fields by name: every field of its table is there, as a list or, if it was not in the file, as None."""
 
@@ -91,27 +121,34 @@ def read(content: bytes) -> Message:
     return _Reader().message(memoryview(content), _MODEL, "model")
 
 
-class _Reader:
-    """Counts the fields of one file. Messages nest only as deep as the tables above."""
+def read_foreign(content: bytes) -> Message:
+    """Read an ONNX `ModelProto` that another program wrote; parameters and errors as `read`."""
+    return _Reader(fixed=True).message(memoryview(content), _FOREIGN_MODEL, "model")
 
-    def __init__(self) -> None:
+
+class _Reader:
+    """Counts the fields of one file. Messages nest only as deep as the tables above.
+
+    With `fixed`, fields of four or eight bytes, such as single floats, may be there to be skipped.
+    """
+
+    def __init__(self, fixed: bool = False) -> None:
         self.left = MAX_FIELDS
+        self.fixed = {1: 8, 5: 4} if fixed else {}
 
     def message(self, data: memoryview, table: Mapping[int, _Field], where: str) -> Message:
         found: Message = {field.name: [] if field.many else None for field in table.values()}
         for number, wire, value in self.fields(data):
             field = table.get(number)
             if field is None:
-                raise PellucidError(f"holds field {number} of a {where}, which no file that pellucid wrote has")
+                raise PellucidError(f"holds field {number} of a {where}, which pellucid does not allow")
             if not field.many and found[field.name] is not None:
                 raise PellucidError(f"is damaged: {field.name} of a {where} is there twice")
             if field.many:
                 values = self.values(field, wire, value)
                 found[field.name].extend(values)
                 if field.kind == "int" and len(found[field.name]) > MAX_LIST:
-                    raise PellucidError(
-                        f"is not a denoiser: {field.name} of a {where} has more than {MAX_LIST} numbers"
-                    )
+                    raise PellucidError(f"is not allowed: {field.name} of a {where} has more than {MAX_LIST} numbers")
             else:
                 found[field.name] = self.value(field, wire, value)
         return found
@@ -131,6 +168,8 @@ class _Reader:
                 continue
             if wire == 2:
                 length, position = _varint(data, position)
+            elif wire in self.fixed:
+                length = self.fixed[wire]
             else:
                 raise PellucidError("is damaged, or not an ONNX file")
             if length > len(data) - position:
@@ -150,6 +189,8 @@ class _Reader:
         return numbers
 
     def value(self, field: _Field, wire: int, value: Any) -> Any:
+        if field.kind == "skip":
+            return None
         if wire != (0 if field.kind == "int" else 2):
             raise PellucidError(f"is damaged: {field.name} is of another type than ONNX says")
         if not isinstance(field.kind, str):
@@ -179,7 +220,7 @@ def _signed(number: int) -> int:
 
 def _text(field: _Field, value: memoryview) -> str:
     if len(value) > (MAX_CARD if field.kind == "card" else MAX_TEXT):
-        raise PellucidError(f"is not a denoiser: its {field.name} is {len(value):,} bytes long")
+        raise PellucidError(f"is not allowed: its {field.name} is {len(value):,} bytes long")
     try:
         return str(value, "utf-8")
     except UnicodeDecodeError as error:

@@ -20,6 +20,7 @@ from pellucid.datasets import Split
 from pellucid.denoise import Denoiser
 from pellucid.evaluation import MEASURES, Scored
 from pellucid.files import write_text
+from pellucid.recognition import Recognition, telling
 from pellucid.runs import plain
 from pellucid.verdict import HEADINGS, rows, verdict
 
@@ -39,10 +40,14 @@ th:first-child, td:first-child { text-align: left } img { max-width: 100% } .ver
 
 @dataclass(frozen=True)
 class Judged:
-    """The scores at one noise: of the noisy images, of the model, and of the classical filters."""
+    """The scores at one noise: of the noisy images, of the model, and of the classical filters.
+
+    `recognised` is what a classifier saw on them, where that was asked for.
+    """
 
     noise: str
     scores: Sequence[Scored]
+    recognised: Recognition | None = None
 
 
 def write_json(path: str | os.PathLike[str], judged: Sequence[Judged], split: Split) -> None:
@@ -52,6 +57,8 @@ def write_json(path: str | os.PathLike[str], judged: Sequence[Judged], split: Sp
         result = plain(one.scores, one.noise, split)
         for row, scored in zip(result["scores"], one.scores, strict=True):
             row["seconds_per_megapixel"] = scored.seconds
+        if one.recognised:
+            result["recognition"] = one.recognised.plain()
         results.append(result)
     write_text(path, json.dumps(results, indent=2) + "\n")
 
@@ -114,24 +121,53 @@ def _section(denoiser: Denoiser, split: Split, judged: Judged, seed: int) -> str
             f"<h2>Noise {escape(str(parse(judged.noise)))}</h2>",
             f'<p class="verdict">{escape(head)}</p>',
             *(f"<p>{escape(line)}</p>" for line in rest),
-            _table(judged.scores),
-            f'<img alt="worst, middle and best cases" src="data:image/png;base64,{_png(figure)}">',
+            _table([HEADINGS, *rows(judged.scores)], bold=2, left_out="s/megapixel"),  # no two runs take the same time
+            _image(figure, "worst, middle and best cases"),
+            *([] if judged.recognised is None else _recognised(denoiser, split, judged, judged.recognised, seed)),
         )
     )
 
 
-def _table(scores: Sequence[Scored]) -> str:
-    timed = HEADINGS.index("s/megapixel")  # left out: no two runs take the same time
+def _recognised(denoiser: Denoiser, split: Split, judged: Judged, found: Recognition, seed: int) -> list[str]:
+    """What a classifier saw: the numbers, and a picture of spoiled images."""
+    figure = telling.picture(denoiser, split.test, judged.noise, found, seed=seed)
+    model = list(found.seen)[1]
+    table = [telling.headings(found), *telling.rows(found)]
+    about = (
+        "mended: wrong on the noisy image, right here. lost: right on the noisy image, wrong here. spoiled: right on "
+        "the clean image, wrong here. class changed: not the class seen on the clean image."
+    )
+    parts = [
+        "<h3>Is the content still right?</h3>",
+        *(f"<p>{escape(line)}</p>" for line in telling.verdict(found).split("\n")),
+        _table(table, bold=[row[0] for row in table].index(model)),
+        f"<p>Seen by {escape(found.classifier)}. {about if found.labels else ''}</p>",
+    ]
+    if figure:
+        count = len(telling.wronged(found, model))
+        kind = "changed" if found.labels is None else "spoiled"
+        of = f"the first {min(count, telling.SHOWN)} of {count:,}"
+        text = f"{kind.capitalize()} images, {of}, and the classes seen on them: clean, noisy, denoised."
+        parts += [f"<p>{text}</p>", _image(figure, f"{kind} images")]
+    return parts
+
+
+def _table(table: Sequence[Sequence[str]], bold: int, left_out: str = "") -> str:
+    """Headings and rows as HTML; row `bold` is the model's."""
 
     def line(cells: Sequence[str], kind: str) -> str:
-        kept = [cell for column, cell in enumerate(cells) if column != timed]
+        kept = [cell for heading, cell in zip(table[0], cells, strict=True) if not left_out or heading != left_out]
         return "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in kept)
 
     body = [
-        f"<tr{' class=model' if place == 1 else ''}>{line(cells, 'td')}</tr>"
-        for place, cells in enumerate(rows(scores))
+        f"<tr{' class=model' if place == bold else ''}>{line(cells, 'td')}</tr>"
+        for place, cells in enumerate(table[1:], 1)
     ]
-    return f"<table><tr>{line(HEADINGS, 'th')}</tr>\n{chr(10).join(body)}</table>"
+    return f"<table><tr>{line(table[0], 'th')}</tr>\n{chr(10).join(body)}</table>"
+
+
+def _image(figure: Figure, alt: str) -> str:
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{_png(figure)}">'
 
 
 def _chosen(scores: Sequence[Scored]) -> dict[str, int]:

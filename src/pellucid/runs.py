@@ -8,7 +8,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from typing import Any
 from pellucid.datasets import Split
 from pellucid.errors import PellucidError
 from pellucid.evaluation import Scored
-from pellucid.files import write_text
+from pellucid.files import sweep, write_text
 from pellucid.training.config import Config
+
+CONFIG = "config.json"
+"""The name of a run's config."""
 
 
 def write_scores(path: Path, scores: Sequence[Scored], noise: str, split: Split) -> None:
@@ -47,22 +51,97 @@ def write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
 
 
 def new_folder(out: str | os.PathLike[str] | None, config: Config) -> Path:
-    """Make the run folder; lead `runs/latest` to it."""
+    """Return the folder of a new run, which is made with its parents; None names one in `runs`."""
     if out is None:
         words = f"{Path(config.data).stem}-{config.model}-{config.noise}"
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         folder = Path("runs") / f"{re.sub(r'[^A-Za-z0-9.]+', '-', words)}-{stamp}"
     else:
         folder = Path(out)
-    if (folder / "config.json").exists():
-        raise PellucidError(f"{folder} already holds a run. Choose another --out, or delete it.")
+    _refuse_run(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        latest = folder.parent / "latest"
-        if latest.is_symlink() or not latest.exists():
-            fresh = folder.parent / f".latest-{os.getpid()}"
-            fresh.symlink_to(folder.name)
-            fresh.replace(latest)
     except OSError as error:
         raise PellucidError(f"cannot make the run folder {folder}: {error.strerror}. Choose another --out.") from error
     return folder
+
+
+def _refuse_run(folder: Path) -> None:
+    if (folder / CONFIG).exists():
+        raise PellucidError(
+            f"{folder} already holds a run. Choose another --out, or continue it: pellucid train --resume {folder}"
+        )
+
+
+@contextmanager
+def claimed(folder: Path, *, new: bool = False) -> Iterator[None]:
+    """Keep a run folder to this process; the claim dies with it. What killed processes left half written is deleted.
+
+    Parameters
+    ----------
+    folder : the folder, which exists
+    new : whether a run begins in it; `latest` beside it is led to it
+
+    Raises
+    ------
+    PellucidError
+        If another process has claimed it, nothing can be written there, or a new run would meet an old one.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise PellucidError(f"another process is training in {folder}. Wait for it, or choose another --out.") from None
+    except OSError as error:
+        raise PellucidError(f"cannot write to {folder}: {error.strerror}. Choose another --out.") from error
+    try:
+        if new:
+            _refuse_run(folder)
+            _lead_to(folder)
+        sweep(folder)
+        yield
+    finally:
+        lock.release()
+
+
+def _lead_to(folder: Path) -> None:
+    """Lead `latest`, beside the folder, to it."""
+    latest = folder.parent / "latest"
+    if latest.is_symlink() or not latest.exists():
+        fresh = folder.parent / f".latest-{os.getpid()}"
+        fresh.symlink_to(folder.name)
+        fresh.replace(latest)
+
+
+class Events:
+    """The history for TensorBoard, in files of its own that are written anew when a run is resumed.
+
+    Raises
+    ------
+    PellucidError
+        If tensorboardX is not installed.
+    """
+
+    def __init__(self, folder: Path, history: Sequence[Mapping[str, float]]) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError:
+            raise PellucidError("--tensorboard needs tensorboardX: pip install 'pellucid[tensorboard]'") from None
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()
+        self._writer = SummaryWriter(str(folder))
+        for row in history:
+            self.add(row)
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Write an epoch."""
+        for name, value in row.items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, int(row["epoch"]))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()

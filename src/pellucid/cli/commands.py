@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pellucid.cli.output import INTERRUPTED, make_table, say, show_table
 from pellucid.errors import PellucidError
+
+if TYPE_CHECKING:
+    from pellucid.datasets import Split
+    from pellucid.recognition import Recognition
 
 
 def train(options: argparse.Namespace) -> int:
@@ -17,14 +22,57 @@ def train(options: argparse.Namespace) -> int:
 
     names = {item.name for item in dataclasses.fields(Config)} - {"data"}
     changes = {name: value for name, value in vars(options).items() if name in names}
-    run = workflow.train(options.data, recipe_name=options.recipe, out=options.out, say=say, **changes)
+    run = workflow.train(
+        _data(options),
+        recipe_name=options.recipe,
+        out=options.out,
+        resume=options.resume,
+        checkpoint_every=options.checkpoint_every,
+        tensorboard=options.tensorboard,
+        say=say,
+        **changes,
+    )
     say(f"\n{run.verdict}\n\nmodel:   {run.folder / 'model.onnx'}\npicture: {run.picture}")
     return INTERRUPTED if run.interrupted else 0
 
 
+def repeat(options: argparse.Namespace) -> int:
+    """Train a run again and say whether the result is the same."""
+    from pellucid.repetition import repeat
+
+    again = repeat(options.run, out=options.out, say=say)
+    for line in again.differences:
+        say(f"differs: {line}")
+    say("identical: the weights are the same, bit for bit" if again.identical else "not identical")
+    return 0 if again.identical else 1
+
+
+def _data(options: argparse.Namespace) -> str | None:
+    """Return the data set, whichever way it was given."""
+    if options.data and options.clean:
+        raise PellucidError(f"two data sets were given: {options.data} and --clean {options.clean}. Leave out one.")
+    given: str | None = options.data or options.clean
+    return given
+
+
+def _load(options: argparse.Namespace, *, labels: bool = False) -> Split:
+    """Load the data set, and say what is doubtful in it."""
+    from pellucid.datasets import load
+    from pellucid.datasets.intensity import doubt
+
+    data = _data(options)
+    if data is None:
+        raise PellucidError("expected a data set: its name or path, or both --noisy and --clean.")
+    split = load(data, noisy=options.noisy, group=options.group, seed=options.seed, labels=labels)
+    for line in doubt(split):
+        say(line)
+    return split
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Print scores beside the classical filters'."""
-    from pellucid.datasets import load
+    from pellucid import recognition
+    from pellucid.corruptions import PAIRED
     from pellucid.denoise import Denoiser
     from pellucid.evaluation import compare
     from pellucid.report import Judged, write_csv, write_html, write_json
@@ -33,19 +81,26 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.limit < 0:
         raise PellucidError(f"--limit expects 0 (all) or more; got {options.limit}.")
     denoiser = Denoiser(options.model)
-    split = load(options.data, seed=options.seed)
+    split = _load(options, labels=options.recognise is not None)
     judged = []
     say(split.about)
-    for noise in options.noise or [denoiser.card.noise]:
+    classifier = None
+    if options.recognise is not None:
+        classifier = recognition.choose(options.recognise, split, options.seed)
+        say(f"recognised by {classifier.about}")
+    for noise in options.noise or [str(PAIRED) if options.noisy else denoiser.card.noise]:
         settings = {"seed": options.seed, "limit": options.limit, "bm3d": options.bm3d}
-        scores = compare(denoiser, denoiser.card.network, split, noise, **settings)
-        judged.append(Judged(noise, scores))
+        recogniser = recognition.Recogniser(classifier, split.test) if classifier else None
+        scores = compare(denoiser, denoiser.card.network, split, noise, **settings, watch=recogniser)
+        judged.append(Judged(noise, scores, recogniser.result() if recogniser else None))
         table = make_table(*HEADINGS, numbers=len(HEADINGS) - 1)
         for row in rows(scores):
             table.add_row(*row)
         say(f"noise {noise}")
         show_table(table)
         say(verdict(scores) + "\n")
+        if judged[-1].recognised:
+            _recognised(judged[-1].recognised)
     if options.json:
         write_json(options.json, judged, split)
     if options.csv:
@@ -55,15 +110,27 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _recognised(found: Recognition) -> None:
+    """Print what a classifier recognised."""
+    from pellucid.recognition.telling import headings, rows, verdict
+
+    columns = headings(found)
+    table = make_table(*columns, numbers=len(columns) - 1)
+    for row in rows(found):
+        table.add_row(*row)
+    show_table(table)
+    say(verdict(found) + "\n")
+
+
 def show(options: argparse.Namespace) -> int:
     """Write the picture of noisy images."""
     from pellucid import plots
-    from pellucid.datasets import load
+    from pellucid.corruptions import PAIRED
 
-    split = load(options.data, seed=options.seed)
-    noise = options.noise.replace(":", "-").replace("/", "_")
-    target = Path(options.output or f"{split.name}-{noise}.png")
-    plots.save(plots.show_noise(split, options.noise, seed=options.seed), target)
+    split = _load(options)
+    noise = options.noise or (str(PAIRED) if options.noisy else "gaussian:0.5")
+    target = Path(options.output or f"{split.name}-{noise.replace(':', '-').replace('/', '_')}.png")
+    plots.save(plots.show_noise(split, noise, seed=options.seed), target)
     say(str(target))
     return 0
 

@@ -12,6 +12,7 @@ examples:
   pellucid inspect ./scans                             what noise they have
   pellucid train                                       MNIST, or the embedded digits
   pellucid train ./scans --noise gaussian:0.1-0.3      your own images
+  pellucid train --noisy ./stained --clean ./pages     real pairs, the same names in both
   pellucid denoise noisy.png -m runs/latest            writes noisy.denoised.png
   pellucid evaluate mnist -m runs/latest               a table beside the classical filters
 """
@@ -38,8 +39,14 @@ def _train(command: argparse.ArgumentParser) -> None:
     from pellucid.training.config import RECIPES, Config
 
     command.add_argument("data", nargs="?", help="data set name, folder, .npz, .npy or IDX; none: MNIST, or strokes")
-    command.add_argument("--recipe", default="default", help=f"{', '.join(RECIPES)}, or a run's config.json")
+    _clean(command)
+    command.add_argument("--recipe", help=f"{', '.join(RECIPES)}, or a run's config.json (default: default)")
     command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: a new one in runs)")
+    command.add_argument("--resume", metavar="RUN", help="continue the unfinished run in this folder")
+    command.add_argument(
+        "--checkpoint-every", type=float, default=60.0, metavar="SECONDS", help="within an epoch (default 60)"
+    )
+    command.add_argument("--tensorboard", action="store_true", help="write the history for TensorBoard, too")
     settings = command.add_argument_group(
         "settings", "each overrides the recipe; shown are those of the default recipe"
     )
@@ -51,12 +58,17 @@ def _train(command: argparse.ArgumentParser) -> None:
 def _setting(group: Any, item: dataclasses.Field[Any]) -> None:
     """Declare one field of `Config` as an option; left out, it is absent from the result."""
     name = "--" + item.name.replace("_", "-")
-    text = f"{item.metadata['help']} ({item.default})"
+    text = f"{item.metadata['help']} ({'none' if item.default == '' else item.default})"
     options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text.replace("%", "%%"), "dest": item.name}
     if isinstance(item.default, bool):
         group.add_argument(name, action=argparse.BooleanOptionalAction, **options)
     else:
         group.add_argument(name, type=type(item.default), metavar=type(item.default).__name__.upper(), **options)
+
+
+def _repeat(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", help="the folder of a finished run")
+    command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: beside it, named -again)")
 
 
 def _denoise(command: argparse.ArgumentParser) -> None:
@@ -100,10 +112,18 @@ def _inspect(command: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", help="data set: name or path; its test part is used")
+    command.add_argument("data", nargs="?", help="data set: name or path; its test part is used")
+    _pairs(command)
     _model(command)
-    _noise(command, None, "what the model was trained for", several=True)
+    _noise(command, "that of the pairs, else what the model was trained for", several=True)
     command.add_argument("--bm3d", action="store_true", help="judge BM3D, too; slow, needs pellucid[bm3d]")
+    command.add_argument(
+        "--recognise",
+        nargs="?",
+        const="",
+        metavar="CLASSIFIER.onnx",
+        help="is the content still right? By this classifier, or one trained on the data set's own labels",
+    )
     command.add_argument("--limit", type=int, default=0, metavar="N", help="use only the first N test images")
     command.add_argument("--seed", type=int, default=0, help="of the noise and of a random split (default 0)")
     command.add_argument("--html", metavar="FILE", help="write a report with pictures, one self-contained page")
@@ -122,8 +142,9 @@ def _judge(command: argparse.ArgumentParser) -> None:
 
 
 def _show(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", help="data set: name or path")
-    _noise(command, "gaussian:0.5", "gaussian:0.5")
+    command.add_argument("data", nargs="?", help="data set: name or path")
+    _pairs(command)
+    _noise(command, "that of the pairs, else gaussian:0.5")
     command.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
     command.add_argument("-o", "--output", metavar="FILE", help="picture to write (default: named for data and noise)")
 
@@ -138,14 +159,25 @@ def _data(command: argparse.ArgumentParser) -> None:
     """Nothing to choose."""
 
 
-def _noise(command: argparse.ArgumentParser, default: str | None, said: str, *, several: bool = False) -> None:
+def _clean(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--clean", metavar="DATA", help="the same as DATA, for reading well beside --noisy")
+
+
+def _pairs(command: argparse.ArgumentParser) -> None:
+    """What `_train` takes from `Config`, but for `--clean`."""
+    _clean(command)
+    command.add_argument("--noisy", default="", metavar="NOISY", help="noisy images, named as the clean ones in DATA")
+    command.add_argument("--group", default="", metavar="REGEX", help="of pairs: see `pellucid train --help`")
+
+
+def _noise(command: argparse.ArgumentParser, said: str, *, several: bool = False) -> None:
     from pellucid.corruptions import KINDS
 
     text = f"KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains; kinds: {', '.join(KINDS)} (default: {said})"
     if several:
         command.add_argument("--noise", action="append", help=f"{text}; may be given several times")
     else:
-        command.add_argument("--noise", default=default, help=text)
+        command.add_argument("--noise", help=text)
 
 
 def _model(command: argparse.ArgumentParser) -> None:
@@ -156,6 +188,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "inspect": ("estimate what noise is in your images, and what to train against it", _inspect),
     "train": ("train a denoiser and judge it", _train),
     "denoise": ("denoise image files with a trained model", _denoise),
+    "repeat": ("train a finished run again, and see whether the result is the same", _repeat),
     "evaluate": ("compare a model with the classical filters on test images", _evaluate),
     "judge": ("judge a model on noisy images alone, or on two shots of a scene", _judge),
     "show": ("draw images of a data set with noise, before any training", _show),

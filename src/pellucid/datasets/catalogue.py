@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.datasets.idx import read_idx
-from pellucid.datasets.official import OFFICIAL, read_official, where
+from pellucid.datasets.labels import Labels, by_folder, numbered
+from pellucid.datasets.official import OFFICIAL, Official, read_labels, read_official, where
+from pellucid.datasets.pairs import load_pairs
 from pellucid.datasets.sources import ArrayImages, FileImages, find_images
-from pellucid.datasets.split import Split, assemble, split, split_official
+from pellucid.datasets.split import PARTS, Split, assemble, split, split_official
 from pellucid.datasets.strokes import draw_digits
 from pellucid.errors import PellucidError, unknown
 from pellucid.formats import read_array
@@ -28,10 +30,16 @@ NAMED = {
 VALIDATION = 1 / 12
 """The share of the training part that is held out to choose by; 5,000 images of MNIST."""
 
-_PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test", "testing")}
 
-
-def load(source: str | os.PathLike[str], *, validation: float = VALIDATION, seed: int = 0) -> Split:
+def load(
+    source: str | os.PathLike[str],
+    *,
+    noisy: str | os.PathLike[str] = "",
+    group: str = "",
+    validation: float = VALIDATION,
+    seed: int = 0,
+    labels: bool = False,
+) -> Split:
     """Load a data set.
 
     Parameters
@@ -40,8 +48,13 @@ def load(source: str | os.PathLike[str], *, validation: float = VALIDATION, seed
         A folder of images of any sizes (in folders `train`, `test` and, if wished, `validation`; else split at
         random by file), a `.npy` array (NHW or NHWC), a `.npz` with `x_train` and `x_test` (or `train` and `test`, or
         one array), or an IDX file.
+    noisy : noisy images of the same content, by the same names: `source` holds the clean ones (see `pairs.load_pairs`)
+    group : of pairs, a regular expression: files in whose names it finds the same are never parted
     validation : the share of the training part to hold out for every choice
     seed : of the random split
+    labels : read the images' classes, too, where the data has them: of a named set; in a `.npz`, `y_train` and `y_test`
+        (`y_NAME` for the array `x_NAME` or `NAME`); in a folder, one folder per class in each part's; beside an IDX
+        file `...images-idx3...`, that of `...labels-idx1...`. All parts of the result have them then, as `.labels`.
 
     Returns
     -------
@@ -52,26 +65,34 @@ def load(source: str | os.PathLike[str], *, validation: float = VALIDATION, seed
     PellucidError
         If the name is not known, or the data cannot be had, read, or split.
     """
+    if noisy:
+        return load_pairs(source, noisy, group=group, validation=validation, seed=seed)
+    if group:
+        raise PellucidError("a group says which pairs show one scene. Give noisy images too, or leave out the group.")
     name = os.fspath(source)
     if name in OFFICIAL:
-        train, test, place = read_official(OFFICIAL[name])
-        return split_official(name, ArrayImages(train), ArrayImages(test), str(place), validation, seed)
+        return _load_official(OFFICIAL[name], validation, seed, labels)
     if name == "strokes":
         # The seed chooses the split only: the digits themselves are one fixed data set, as MNIST is.
-        digits, _ = draw_digits(70_000)
-        rest, test = digits[:60_000], digits[60_000:]
-        return split_official(name, ArrayImages(rest), ArrayImages(test), "drawn by pellucid", validation, seed)
+        digits, drawn = draw_digits(70_000)
+        everything = ArrayImages(digits, labels=numbered({name: drawn})[name] if labels else None)
+        parts = [everything.subset(part) for part in np.split(np.arange(len(digits)), [60_000])]
+        return split_official(name, parts[0], parts[1], "drawn by pellucid", validation, seed)
     path = Path(source).expanduser()
     if not path.exists():
         if os.sep in name or path.suffix:
             raise PellucidError(f"{name} does not exist; expected a folder of images, or a .npz, .npy or IDX file.")
         raise unknown("data set", name, NAMED)
     if path.is_dir():
-        return _load_folder(path, validation, seed)
+        return _load_folder(path, validation, seed, labels)
     if path.suffix == ".npz":
-        return _load_npz(path, validation, seed)
+        return _load_npz(path, validation, seed, labels)
     array = read_array(path) if path.suffix == ".npy" else read_idx(path)
-    return split(path.stem, ArrayImages(array, str(path)), str(path), validation, seed)
+    beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
+    known = {}
+    if labels and beside != path and beside.is_file():
+        known = numbered({str(beside): read_idx(beside)})
+    return split(path.stem, ArrayImages(array, str(path), labels=known.get(str(beside))), str(path), validation, seed)
 
 
 def presence(name: str) -> str:
@@ -82,13 +103,27 @@ def presence(name: str) -> str:
     return f"in {place}" if place else f"not here; will be downloaded to {OFFICIAL[name].folder}"
 
 
-def _load_folder(folder: Path, validation: float, seed: int) -> Split:
-    parts = {part: folder / name for part, names in _PARTS.items() for name in names if (folder / name).is_dir()}
+def _load_official(official: Official, validation: float, seed: int, labels: bool) -> Split:
+    train, test, place = read_official(official)
+    known: dict[str, Labels] = {}
+    if labels:
+        learn, judge = read_labels(official, place)
+        known = numbered({"train": learn, "test": judge}, official.classes)
+    rest = ArrayImages(train, official.name, labels=known.get("train"))
+    last = ArrayImages(test, official.name, labels=known.get("test"))
+    return split_official(official.name, rest, last, str(place), validation, seed)
+
+
+def _load_folder(folder: Path, validation: float, seed: int, labels: bool) -> Split:
+    parts = {part: folder / name for part, names in PARTS.items() for name in names if (folder / name).is_dir()}
     if "train" not in parts or "test" not in parts:
-        return split(folder.resolve().name, FileImages(find_images(folder)), str(folder), validation, seed)
+        found = find_images(folder)
+        whole = FileImages(found, by_folder({folder: found}) if labels else None)
+        return split(folder.resolve().name, whole, str(folder), validation, seed)
     # One collection, so that all parts agree on the number of channels.
     files = {part: find_images(place) for part, place in parts.items()}
-    together = FileImages([path for paths in files.values() for path in paths])
+    known = by_folder({parts[part]: paths for part, paths in files.items()}) if labels else None
+    together = FileImages([path for paths in files.values() for path in paths], known)
     places = np.split(np.arange(len(together)), np.cumsum([len(paths) for paths in files.values()])[:-1])
     images = {part: together.subset(place) for part, place in zip(files, places, strict=True)}
     name = folder.resolve().name
@@ -98,15 +133,20 @@ def _load_folder(folder: Path, validation: float, seed: int) -> Split:
     return assemble(name, images["train"], images["validation"], images["test"], whole, str(folder))
 
 
-def _load_npz(path: Path, validation: float, seed: int) -> Split:
+def _load_npz(path: Path, validation: float, seed: int, labels: bool) -> Split:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays: dict[str, NDArray[Any]] = {
-                name: archive[name] for name in archive.files if not name.startswith("y_")
-            }
+            names = [name for name in archive.files if not name.startswith("y_")]
+            arrays: dict[str, NDArray[Any]] = {name: archive[name] for name in names}
+            beside = {name: f"y_{name.removeprefix('x_')}" for name in names}
+            classes = {y: archive[y] for y in beside.values() if labels and y in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise PellucidError(f"{path} is not an .npz file that pellucid reads: {error}.") from error
-    images = {name.removeprefix("x_"): ArrayImages(array, f"{path}:{name}") for name, array in arrays.items()}
+    known = numbered(classes) if len(classes) == len(arrays) else {}
+    images = {
+        name.removeprefix("x_"): ArrayImages(array, f"{path}:{name}", labels=known.get(beside[name]))
+        for name, array in arrays.items()
+    }
     if {"train", "test"} <= set(images):
         return split_official(path.stem, images["train"], images["test"], str(path), validation, seed)
     if len(images) == 1:

@@ -21,22 +21,31 @@ TIMEOUT = (4, 30)
 """Seconds to wait for a connection, and for the next bytes."""
 
 _TRAIN, _TEST = "train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"
-
+_TRAIN_LABELS, _TEST_LABELS = "train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 
 _KERAS_PIXELS = (  # sha256 of the shape, written as Python does, and the bytes of Keras' two arrays
     "783b1c0807cfc66ca1ef125e96f8a41ab816d75b1d8d28920718b6428b08cb9e",
     "010c0c13f96d5658bae4c04d605aa85a9ac8bc6ce619f5cb5f05aeb402f41514",
 )
+_KERAS_LABELS = (  # likewise
+    "a79c46cff32cade98d7ade6d1dab8916171d8d1c65cb276c8998bc34d3e2707b",
+    "b3b5727c195d9df958a13e9da4e1717a11307903ed50d26abca19d49bb33a8cb",
+)
 
 
 @dataclass(frozen=True)
 class Official:
-    """A published pair of IDX files: their sha256, the mirrors to try in turn, and what Keras calls its copy."""
+    """A published pair of IDX files: their sha256, the mirrors to try in turn, and what Keras calls its copy.
+
+    `labels` are the sha256 of the files of labels, and `classes` what their numbers mean.
+    """
 
     name: str
     sha256: dict[str, str]
     mirrors: tuple[str, ...]
     keras: str
+    labels: dict[str, str]
+    classes: tuple[str, ...]
 
     @property
     def folder(self) -> Path:
@@ -56,6 +65,11 @@ OFFICIAL = {
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
         ),
         "mnist.npz",
+        {
+            _TRAIN_LABELS: "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            _TEST_LABELS: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+        tuple("0123456789"),
     ),
     "fashion-mnist": Official(
         "fashion-mnist",
@@ -68,6 +82,11 @@ OFFICIAL = {
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         ),
         "fashion-mnist",
+        {
+            _TRAIN_LABELS: "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            _TEST_LABELS: "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        },
+        ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
     ),
 }
 
@@ -110,25 +129,51 @@ def read_official(official: Official) -> tuple[NDArray[np.uint8], NDArray[np.uin
     """
     place = where(official)
     if place is None:
-        for name in official.sha256:
-            _download(official, name)
+        for name, digest in official.sha256.items():
+            _download(official, name, digest)
         place = official.folder
     if place.is_file():
-        return *_read_keras(place), place
-    for name, digest in official.sha256.items():
-        if not _is_published(place / name, digest):
-            raise PellucidError(f"{place / name} is not the published file (its sha256 differs). Delete it.")
-    return read_idx(place / _TRAIN), read_idx(place / _TEST), place
+        return *_read_keras(place, "x", _KERAS_PIXELS), place
+    train, test = (_read(place / name, digest) for name, digest in official.sha256.items())
+    return train, test, place
 
 
-def _read_keras(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def read_labels(official: Official, place: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return (training labels, test labels), uint8 (count,); they are downloaded where `place` lacks them.
+
+    Parameters
+    ----------
+    place : where the images were found
+
+    Raises
+    ------
+    PellucidError
+        As `read_official`.
+    """
+    if place.is_file():
+        return _read_keras(place, "y", _KERAS_LABELS)
+    if not all((place / name).is_file() for name in official.labels):
+        for name, digest in official.labels.items():
+            _download(official, name, digest)
+        place = official.folder
+    train, test = (_read(place / name, digest) for name, digest in official.labels.items())
+    return train, test
+
+
+def _read(path: Path, digest: str) -> NDArray[np.uint8]:
+    if not _is_published(path, digest):
+        raise PellucidError(f"{path} is not the published file (its sha256 differs). Delete it.")
+    return read_idx(path)
+
+
+def _read_keras(path: Path, what: str, published: tuple[str, str]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            train, test = arrays["x_train"], arrays["x_test"]
+            train, test = arrays[f"{what}_train"], arrays[f"{what}_test"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise PellucidError(f"Keras' copy {path} cannot be read: {error}. Delete it.") from error
-    if (_digest(train), _digest(test)) != _KERAS_PIXELS:
-        raise PellucidError(f"Keras' copy {path} does not hold the published images (their sha256 differs). Delete it.")
+    if (_digest(train), _digest(test)) != published:
+        raise PellucidError(f"Keras' copy {path} does not hold the published data (their sha256 differs). Delete it.")
     return train, test
 
 
@@ -141,7 +186,7 @@ def _is_published(path: Path, digest: str) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
-def _download(official: Official, name: str) -> None:
+def _download(official: Official, name: str, digest: str) -> None:
     target = official.folder / name
     if target.is_file():
         return
@@ -154,13 +199,13 @@ def _download(official: Official, name: str) -> None:
         try:
             with atomic(target) as temporary:
                 fetch(mirror + name, str(temporary), None)
-                if not _is_published(temporary, official.sha256[name]):
+                if not _is_published(temporary, digest):
                     raise ContentDecodingError("not the published file")
         except RequestException as error:
             failures.append(f"{urlsplit(mirror).netloc} ({type(error).__name__})")
         else:
             return
     raise PellucidError(
-        f"{official.name} is not on this machine and could not be downloaded from {' or '.join(failures)}. "
-        f"Connect to the network, or put {name} into {official.folder}, or use the embedded data set: strokes."
+        f"{official.name}: {name} is not on this machine and could not be downloaded from {' or '.join(failures)}. "
+        f"Connect to the network, or put it into {official.folder}, or use the embedded data set: strokes."
     )

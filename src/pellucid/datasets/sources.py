@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.corruptions import Batch
+from pellucid.datasets.labels import Labels
 from pellucid.errors import PellucidError
 from pellucid.formats import SUFFIXES, probe, read_image
 from pellucid.images import Image, as_channels, scale_batch, to_unit
@@ -19,15 +20,19 @@ CACHE_BYTES = 2**29
 """A folder's decoded images are kept in memory up to this many bytes; the others are read again each time."""
 
 
+_PIECE = 2**24  # bytes of an array that are looked at together
+
+
 class Images(Protocol):
-    """A sequence of images in the contract: float32 HWC in [0, 1]."""
+    """A sequence of images in the contract: float32 HWC in [0, 1]. `labels` are their classes, where they are known."""
 
     channels: int
+    labels: Labels | None
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Image:
-        """Return one image, float32 (height, width, channels)."""
+        """Return one image, float32 (height, width, channels); of `PairedImages`, twice the channels."""
         ...
 
     def size(self, index: int) -> tuple[int, int]:
@@ -36,6 +41,10 @@ class Images(Protocol):
 
     def subset(self, indices: NDArray[np.intp]) -> Images:
         """Return some of the images, in the order of `indices`."""
+        ...
+
+    def content(self) -> Iterator[bytes]:
+        """Yield bytes that tell these images from others: as they are stored, one piece for each or for many."""
         ...
 
 
@@ -62,11 +71,18 @@ class ArrayImages:
         For another shape or dtype. Values of floats are checked as they are read.
     """
 
-    def __init__(self, array: NDArray[Any], name: str = "images", indices: NDArray[np.intp] | None = None) -> None:
+    def __init__(
+        self,
+        array: NDArray[Any],
+        name: str = "images",
+        indices: NDArray[np.intp] | None = None,
+        labels: Labels | None = None,
+    ) -> None:
         scale_batch(array[:1], name)
         self._array, self._name = array, name
         self._indices = np.arange(len(array)) if indices is None else indices
         self.channels = 1 if array.ndim == 3 else array.shape[3]
+        self.labels = labels.of(self, name) if labels else None
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -85,7 +101,15 @@ class ArrayImages:
 
     def subset(self, indices: NDArray[np.intp]) -> ArrayImages:
         """See `Images`."""
-        return ArrayImages(self._array, self._name, self._indices[indices])
+        labels = self.labels.subset(indices) if self.labels else None
+        return ArrayImages(self._array, self._name, self._indices[indices], labels)
+
+    def content(self) -> Iterator[bytes]:
+        """See `Images`."""
+        yield f"{self._array.dtype.str} {self._array.shape[1:]}".encode()
+        several = max(1, _PIECE // max(1, self._array[:1].nbytes))
+        for start in range(0, len(self), several):
+            yield np.ascontiguousarray(self._array[self._indices[start : start + several]]).tobytes()
 
 
 class FileImages:
@@ -97,11 +121,11 @@ class FileImages:
         When a file is read that is not an image.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], labels: Labels | None = None) -> None:
         self.paths = tuple(paths)
-        shapes = [probe(path) for path in self.paths]
-        self.channels = max((channels for *_, channels in shapes), default=1)
-        self._sizes = [(height, width) for height, width, _ in shapes]
+        self.labels = labels
+        self.shapes = [probe(path) for path in self.paths]  # height, width, channels
+        self.channels = max((channels for *_, channels in self.shapes), default=1)
         self._cache = _Cache()
 
     def __len__(self) -> int:
@@ -114,14 +138,23 @@ class FileImages:
 
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""
-        return self._sizes[index]
+        return self.shapes[index][:2]
 
     def subset(self, indices: NDArray[np.intp]) -> FileImages:
         """See `Images`."""
         chosen = copy.copy(self)  # shares the cache
         chosen.paths = tuple(self.paths[index] for index in indices)
-        chosen._sizes = [self._sizes[index] for index in indices]
+        chosen.shapes = [self.shapes[index] for index in indices]
+        chosen.labels = self.labels.subset(indices) if self.labels else None
         return chosen
+
+    def content(self) -> Iterator[bytes]:
+        """See `Images`; a file that cannot be read raises PellucidError."""
+        for path in self.paths:
+            try:
+                yield path.read_bytes()
+            except OSError as error:
+                raise PellucidError(f"cannot read {path}: {error.strerror}.") from error
 
 
 class _Cache:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.datasets.sources import Images
 from pellucid.errors import PellucidError
 from pellucid.randomness import Stream, generator
+
+PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test", "testing")}
+"""What the folders of a data set's parts may be called."""
+
+TEST = 0.1
+"""The share that is held out to judge by, where a data set has no test part of its own."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,16 @@ class Split:
         """1 for gray, 3 for colour."""
         return self.train.channels
 
+    def fingerprint(self) -> str:
+        """Return a sha256 of all images as they are stored, and of the part that each belongs to."""
+        found = hashlib.sha256()
+        for images in (self.train, self.validation, self.test):
+            pieces = hashlib.sha256()
+            for piece in images.content():
+                pieces.update(hashlib.sha256(piece).digest())
+            found.update(f"{len(images)} ".encode() + pieces.digest())
+        return found.hexdigest()
+
 
 def hold_out(images: Images, share: float, seed: int) -> tuple[Images, Images]:
     """Part `images` into (the rest, a random `share` of them), at least one in each.
@@ -41,21 +59,44 @@ def hold_out(images: Images, share: float, seed: int) -> tuple[Images, Images]:
     PellucidError
         If there are fewer than two images, or `share` is not between 0 and 1.
     """
-    if not 0 < share < 1:
-        raise PellucidError(f"the share to hold out lies between 0 and 1; got {share:g}.")
     if len(images) < 2:
         raise PellucidError(
             f"expected at least 3 images (to train, to choose and to judge by), got too few: {len(images)} left to "
             "part. Add images."
         )
-    order = generator(seed, Stream.SPLIT).permutation(len(images))
-    count = min(max(round(len(images) * share), 1), len(images) - 1)
-    return images.subset(np.sort(order[count:])), images.subset(np.sort(order[:count]))
+    rest, held = part(np.arange(len(images)), share, seed)
+    return images.subset(rest), images.subset(held)
+
+
+def part(groups: NDArray[np.intp], share: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Part items into (the rest, a random `share` of them) without parting a group; return sorted indices.
+
+    Parameters
+    ----------
+    groups : the number of each item's group, 0, 1, ...; at least two groups
+    share : of the items. Groups are taken as long as they fit within it; where none does, the smallest is taken.
+
+    Raises
+    ------
+    PellucidError
+        If `share` is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise PellucidError(f"the share to hold out lies between 0 and 1; got {share:g}.")
+    members = np.bincount(groups)
+    order = generator(seed, Stream.SPLIT).permutation(len(members))
+    wanted = min(max(round(len(groups) * share), 1), len(groups) - 1)
+    held: list[int] = []
+    for group in order:
+        if members[held].sum() + members[group] <= wanted:
+            held.append(int(group))
+    chosen = np.isin(groups, held or [order[np.argmin(members[order])]])
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def split(name: str, images: Images, place: str, validation: float, seed: int) -> Split:
     """Split one collection: a tenth to `test`, then a share of the rest to `validation`."""
-    rest, test = hold_out(images, 0.1, seed)
+    rest, test = hold_out(images, TEST, seed)
     return split_official(name, rest, test, place, validation, seed)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.corruptions import Chain, Corruption, Masking, Range, SaltPepper, parse
+from pellucid.corruptions import Chain, Corruption, Gaussian, Masking, Poisson, Range, SaltPepper, Speckle, parse
 from pellucid.errors import PellucidError
 from pellucid.limits.sample import half
 from pellucid.limits.traits import BLOCK, whole_blocks
@@ -96,14 +96,16 @@ class Measured:
 
 @cache
 def trained_noise(text: str) -> Trained | None:
-    """Return the noise that a card names; None if it is none that can be compared."""
+    """Return the noise that a card names; None if it cannot be made, as that of pairs, or holds impulses only."""
     try:
         whole = parse(text)
-    except PellucidError:  # trained on pairs, or a stranger's card
+    except PellucidError:  # a stranger's card
         return None
     parts = whole.parts if isinstance(whole, Chain) else (whole,)
-    spread = tuple(part for part in parts if not isinstance(part, SaltPepper | Masking))
-    return Trained(spread, len(spread) < len(parts)) if 0 < len(spread) <= _MOST_PARTS else None
+    spread = tuple(part for part in parts if isinstance(part, Gaussian | Speckle | Poisson))
+    impulses = [part for part in parts if isinstance(part, SaltPepper | Masking)]
+    comparable = len(spread) + len(impulses) == len(parts) and 0 < len(spread) <= _MOST_PARTS
+    return Trained(spread, bool(impulses)) if comparable else None
 
 
 def _one(part: Any, end: int, factor: float) -> Corruption:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.corruptions import Batch, Corruption
+from pellucid.datasets.pairs import with_noise
 from pellucid.datasets.sources import Images, sizes, stack
 from pellucid.images import Image
 from pellucid.randomness import Stream, generator
@@ -35,6 +36,7 @@ class Patches:
         self, images: Images, side: int, multiple_of: int, seed: int, stream: Stream, *, augment: bool = False
     ) -> None:
         self._images, self._seed, self._stream, self._augment = images, seed, stream, augment
+        self.channels = images.channels
         found = sizes(images)
         height, width = next(iter(found))
         self.whole = len(found) == 1 and max(height, width) <= side
@@ -52,7 +54,7 @@ class Patches:
         return -(-height // self.shape[0]) * -(-width // self.shape[1])
 
     def batch(self, epoch: int, indices: NDArray[np.intp]) -> Batch:
-        """Return the clean samples `indices` of `epoch`, NHWC float32."""
+        """Return the samples `indices` of `epoch`, NHWC float32; of pairs, both are cut and turned as one image."""
         if self._plain:
             return stack(self._images, indices)
         return np.stack([self._cut(epoch, int(index)) for index in indices])
@@ -77,23 +79,13 @@ def _turned(patch: Image, way: int) -> Image:
     return patch.swapaxes(0, 1) if way & 4 and patch.shape[0] == patch.shape[1] else patch
 
 
-def corrupt_each(
-    clean: Batch, corruption: Corruption, seed: int, stream: Stream, epoch: int, indices: NDArray[np.intp]
-) -> Batch:
-    """Corrupt every image with a generator of its own, so that its noise depends on its index alone."""
-    noisy = np.empty_like(clean)
-    for place, index in enumerate(indices):
-        noisy[place] = corruption(clean[place : place + 1], generator(seed, stream, epoch, int(index)))[0]
-    return noisy
-
-
 class Batches:
     """The batches of a run.
 
     Parameters
     ----------
-    patches : the clean samples
-    corruption : the noise to add
+    patches : the samples, clean or in pairs
+    corruption : the noise to add, or to take from the pairs
     batch_size : samples per batch; the last batch of an epoch may be smaller
     fresh : draw noise, and places of patches, anew every epoch
     shuffle : draw the order anew every epoch
@@ -116,19 +108,27 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self.patches) // self.batch_size)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Batch, Batch]]:
-        """Yield (noisy, clean) batches, NHWC float32."""
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, Batch]]:
+        """Yield (noisy, clean) batches, NHWC float32, from number `first` on."""
         count = len(self.patches)
         order = generator(self._seed, Stream.ORDER, epoch).permutation(count) if self._shuffle else np.arange(count)
         drawn = epoch if self._fresh else 0
-        for start in range(0, count, self.batch_size):
+        for start in range(first * self.batch_size, count, self.batch_size):
             indices = order[start : start + self.batch_size]
-            clean = self.patches.batch(drawn, indices)
-            yield corrupt_each(clean, self.corruption, self._seed, self._stream, drawn, indices), clean
+            samples = self.patches.batch(drawn, indices)
+            clean, noisy = with_noise(
+                samples, self.patches.channels, self.corruption, self._seed, self._stream, drawn, indices
+            )
+            yield noisy, clean
 
 
-def prefetch(make: Callable[[], Iterator[T]], ahead: int = 4) -> Iterator[T]:
-    """Run an iterator in a thread of its own, at most `ahead` items in front; its errors come out here."""
+def prefetch(
+    make: Callable[[], Iterator[T]], ahead: int = 4, stop: Callable[[], object] = lambda: False
+) -> Iterator[T]:
+    """Run an iterator in a thread of its own, at most `ahead` items in front; its errors come out here.
+
+    Where an item is long in coming, `stop` is asked now and then whether to end without it.
+    """
     items: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(ahead)
     stopped = threading.Event()
 
@@ -154,7 +154,12 @@ def prefetch(make: Callable[[], Iterator[T]], ahead: int = 4) -> Iterator[T]:
     thread.start()
     try:
         while True:
-            item, error = items.get()
+            try:
+                item, error = items.get(timeout=0.5)
+            except queue.Empty:
+                if stop():
+                    return
+                continue
             if isinstance(error, StopIteration):
                 return
             if error is not None:

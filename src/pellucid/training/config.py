@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pellucid.corruptions import parse
+from pellucid.corruptions import PAIRED, parse
 from pellucid.errors import PellucidError, unknown
 from pellucid.files import write_text
 from pellucid.models import find
@@ -33,6 +34,8 @@ class Config:
     noise: str = _option(
         "gaussian:0.5", "noise to learn to remove: KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains"
     )
+    noisy: str = _option("", "noisy images to learn from in place of made noise, named as the clean ones in data")
+    group: str = _option("", "regular expression; pairs in whose names it finds the same go to one part")
     model: str = _option("swift", "network (see `pellucid summary`), with or without arguments, as hourglass:code=8")
     epochs: int = _option(3, "passes over the training images", least=1)
     batch_size: int = _option(128, "images, or patches, per step", least=1)
@@ -42,6 +45,11 @@ class Config:
     fresh_noise: bool = _option(True, "draw the noise anew every epoch, not once")
     loss: str = _option(
         "auto", "training loss; auto: bce for gray, mse for colour and for `residual`", choices=("auto", "bce", "mse")
+    )
+    balance: str = _option(
+        "auto",
+        "weigh each image's loss by 1 / its noise's mean square; auto: where the noise has a range of strengths",
+        choices=("auto", "on", "off"),
     )
     validate_on: str = _option(
         "validation",
@@ -57,7 +65,13 @@ class Config:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             _check(item, getattr(self, item.name))
-        parse(self.noise)
+        paired = parse(self.noise) == PAIRED
+        if paired and not self.noisy:
+            raise PellucidError(f"the noise {self.noise!r} comes with noisy images. Give them by --noisy.")
+        if self.noisy and not paired:
+            raise PellucidError(
+                f"noisy images bring their own noise; got {self.noise!r} as well. Leave out one of both."
+            )
         if self.schedule == "one-cycle" and self.learning_rate > 1:
             raise PellucidError(f"learning_rate expects at most 1; got {self.learning_rate:g}.")
         if self.loss == "bce" and not find(self.model).bounded:
@@ -145,4 +159,6 @@ def recipe(name: str, **changes: Any) -> Config:
     for key in changes:
         if key not in known:
             raise unknown("option", key, known)
+    if changes.get("noisy"):
+        changes = {"noise": str(PAIRED), **changes, "noisy": os.fspath(changes["noisy"])}
     return dataclasses.replace(start, **changes)

@@ -1,0 +1,180 @@
+"""Clean images, each with a noisy one of the same content: where noise, made or given, meets the images."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.corruptions import Batch, Corruption, Paired
+from pellucid.datasets.scenes import divide, named, scenes
+from pellucid.datasets.sources import ArrayImages, FileImages, Images, find_images
+from pellucid.datasets.split import Split, assemble
+from pellucid.errors import PellucidError
+from pellucid.formats import read_array
+from pellucid.images import Image
+from pellucid.randomness import Stream, generator
+
+
+def with_noise(
+    samples: Batch,
+    channels: int,
+    corruption: Corruption,
+    seed: int,
+    stream: Stream,
+    epoch: int,
+    indices: Sequence[int] | NDArray[np.intp],
+) -> tuple[Batch, Batch]:
+    """Return (clean, noisy) images: the one place where noise, made or given, meets the images of a data set.
+
+    Parameters
+    ----------
+    samples : NHWC float32, from `Images`; those of `PairedImages` hold the noisy images behind the clean ones
+    channels : of an image
+    corruption : the noise to make, or `corruptions.PAIRED`, which takes the given one
+    seed, stream, epoch, indices : name the generator of each image, so that its noise depends on nothing else
+    """
+    clean = samples[..., :channels]
+    given = samples if isinstance(corruption, Paired) else clean
+    noisy = np.empty(clean.shape, np.float32)
+    for place, index in enumerate(indices):
+        noisy[place] = corruption(given[place : place + 1], generator(seed, stream, epoch, int(index)))[0]
+    return clean, noisy
+
+
+class PairedImages:
+    """Clean and noisy images of equal sizes, laid behind each other along the channels.
+
+    So whatever cuts, mirrors or turns an image does the same to both. `with_noise` takes them apart.
+    """
+
+    def __init__(self, clean: Images, noisy: Images) -> None:
+        self.clean, self.noisy = clean, noisy
+        self.channels, self.labels = clean.channels, clean.labels
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    def __getitem__(self, index: int) -> Image:
+        """Return a pair, float32 (height, width, 2 * channels): the clean image, then the noisy one."""
+        return np.concatenate([self.clean[index], self.noisy[index]], axis=2)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """See `Images`."""
+        return self.clean.size(index)
+
+    def subset(self, indices: NDArray[np.intp]) -> PairedImages:
+        """See `Images`."""
+        return PairedImages(self.clean.subset(indices), self.noisy.subset(indices))
+
+    def content(self) -> Iterator[bytes]:
+        """See `Images`."""
+        yield from self.clean.content()
+        yield from self.noisy.content()
+
+
+def load_pairs(
+    clean: str | os.PathLike[str],
+    noisy: str | os.PathLike[str],
+    *,
+    group: str = "",
+    validation: float,
+    seed: int = 0,
+) -> Split:
+    """Load pairs of images; the parts of the split hold `PairedImages`.
+
+    Parameters
+    ----------
+    clean, noisy : two folders, whose files belong together by their path without the ending; or two .npy arrays of
+        one shape, (count, height, width) or (count, height, width, channels)
+    group : a regular expression found in these paths; files in which its first group (or all of it, if it has none)
+        is the same show the same scene and are never parted
+    validation : the share of the training part to hold out for every choice
+    seed : of the random split
+
+    Returns
+    -------
+    Split; by the folders `train`, `test` and, if wished, `validation` inside both, else at random. Pairs whose clean
+    images are equal in every pixel are never parted: several shots of one scene often have the same clean image.
+
+    Raises
+    ------
+    PellucidError
+        If an image lacks its partner, two partners differ in size or channels, a scene lies in two given parts, or
+        there are fewer scenes than parts.
+    """
+    places = Path(clean).expanduser(), Path(noisy).expanduser()
+    for place in places:
+        if not place.exists():
+            raise PellucidError(f"{place} does not exist; expected a folder of images or a .npy array.")
+    if places[0].resolve() == places[1].resolve():
+        raise PellucidError(f"noisy and clean images are the same: {places[0]}. Give two folders, or two arrays.")
+    if all(place.is_dir() for place in places):
+        names, pairs = _folders(*places)
+    elif all(place.suffix == ".npy" for place in places):
+        names, pairs = _arrays(*places)
+        if group:
+            raise PellucidError("a group is found in file names, and arrays have none. Leave out the group.")
+    else:
+        raise PellucidError(
+            f"pairs are two folders of images or two .npy arrays; got {places[0].name} and {places[1].name}."
+        )
+    train, chosen, test = divide(names, scenes(names, pairs.clean, group), validation, seed)
+    whole = np.sort(np.concatenate([train, chosen]))
+    learn, choose, judge, rest = (pairs.subset(indices) for indices in (train, chosen, test, whole))
+    return assemble(places[0].resolve().stem, learn, choose, judge, rest, f"{places[0]}, noisy {places[1]}")
+
+
+def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
+    """Match the files of two folders by name."""
+    inner, outer = sorted((clean.resolve(), noisy.resolve()), key=lambda folder: -len(folder.parts))
+    if inner.is_relative_to(outer):
+        raise PellucidError(f"{inner} lies inside {outer}; expected two folders beside each other.")
+    found = []
+    for folder in (clean, noisy):
+        paths = find_images(folder)
+        keys = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
+        twice = [key for key, count in Counter(keys).items() if count > 1]
+        if twice:
+            raise PellucidError(
+                f"{folder} holds {named(twice)} more than once, with different endings; expected one file of each name."
+            )
+        found.append(dict(zip(keys, paths, strict=True)))
+    of_clean, of_noisy = found
+    alone = [f"{path} has no partner in {noisy}" for key, path in of_clean.items() if key not in of_noisy]
+    alone += [f"{path} has no partner in {clean}" for key, path in of_noisy.items() if key not in of_clean]
+    if alone:
+        raise PellucidError(
+            f"{len(alone):,} of {len(of_clean) + len(of_noisy):,} images lack the one of the same name (without the "
+            f"ending) in the other folder: {named(alone)}. Add or remove them."
+        )
+    names = list(of_clean)
+    images = [FileImages([paths[name] for name in names]) for paths in found]
+    differing = [
+        f"{name} ({_shape(a)} clean, {_shape(b)} noisy)"
+        for name, a, b in zip(names, images[0].shapes, images[1].shapes, strict=True)
+        if a != b
+    ]
+    if differing:
+        raise PellucidError(
+            f"{len(differing):,} of {len(names):,} pairs differ in size or channels: {named(differing)}. Expected "
+            "images of one size, both gray or both in colour."
+        )
+    return names, PairedImages(*images)
+
+
+def _arrays(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
+    arrays = [read_array(place) for place in (clean, noisy)]
+    if arrays[0].shape != arrays[1].shape:
+        raise PellucidError(f"expected arrays of one shape; got {arrays[0].shape} clean and {arrays[1].shape} noisy.")
+    images = [ArrayImages(array, str(place)) for array, place in zip(arrays, (clean, noisy), strict=True)]
+    return [f"image {index}" for index in range(len(arrays[0]))], PairedImages(*images)
+
+
+def _shape(shape: tuple[int, int, int]) -> str:
+    height, width, channels = shape
+    return f"{width}x{height} {'gray' if channels == 1 else 'colour'}"

@@ -1,0 +1,134 @@
+"""Which images show the same scene, and a split that never parts them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.datasets.sources import Images
+from pellucid.datasets.split import PARTS, TEST, part
+from pellucid.errors import PellucidError
+
+Indices = NDArray[np.intp]
+
+_NAMED = 3  # offenders that a sentence names
+
+
+def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
+    """Number the scenes, 0, 1, ...: images are of one scene if all pixels, or what `group` finds in the names, agree.
+
+    Parameters
+    ----------
+    names : of the images
+    clean : the images; all are read once
+    group : a regular expression; its first group counts, or all of it if it has none; "" looks at pixels alone
+
+    Raises
+    ------
+    PellucidError
+        If `group` is no regular expression, or is not found in every name.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    marks = [[_digest(clean, index) for index in range(len(names))]]
+    if group:
+        marks.append(_groups(names, group))
+    # Images are joined to their marks; what hangs together is a scene.
+    count, ends = len(names), []
+    nodes = count
+    for column in marks:
+        number = np.unique(column, return_inverse=True)[1]
+        ends.append(nodes + number)
+        nodes += int(number.max()) + 1
+    starts = np.tile(np.arange(count), len(marks))
+    graph = coo_array((np.ones(len(starts)), (starts, np.concatenate(ends))), shape=(nodes, nodes))
+    joined = connected_components(graph, directed=False)[1][:count]
+    return np.asarray(np.unique(joined, return_inverse=True)[1], dtype=np.intp)
+
+
+def _digest(images: Images, index: int) -> str:
+    image = np.ascontiguousarray(images[index])
+    return blake2b(image.tobytes() + repr(image.shape).encode()).hexdigest()
+
+
+def _groups(names: Sequence[str], group: str) -> list[str]:
+    try:
+        expression = re.compile(group)
+    except re.error as error:
+        raise PellucidError(f"the group {group!r} is not a regular expression: {error}.") from error
+    found = [expression.search(name) for name in names]
+    without = [name for name, match in zip(names, found, strict=True) if match is None]
+    if without:
+        raise PellucidError(
+            f"the group {group!r} is not found in {len(without):,} of {len(names):,} names: {named(without)}."
+        )
+    return [match.group(1 if expression.groups else 0) or "" for match in found if match]
+
+
+def divide(names: Sequence[str], scenes: Indices, validation: float, seed: int) -> tuple[Indices, Indices, Indices]:
+    """Return the indices to train, to choose and to judge by, so that no scene lies in two parts.
+
+    Parameters
+    ----------
+    names : paths; if some lie in folders `train` and `test` (see `PARTS`), those decide, and files beside are left out
+    scenes : the number of each image's scene
+    validation : the share of the training part to choose by
+    seed : of chance
+
+    Raises
+    ------
+    PellucidError
+        If the folders part a scene, or there are fewer scenes than parts.
+    """
+    given = np.array([_part_of(name) for name in names])
+    if not {"train", "test"} <= set(given):
+        rest, test = _part(np.arange(len(names)), scenes, TEST, seed, needed=3)
+        return *_part(rest, scenes, validation, seed, needed=2), test
+    _check(names, scenes, given)
+    train, chosen, test = (np.flatnonzero(given == name) for name in PARTS)
+    if not len(chosen):
+        train, chosen = _part(train, scenes, validation, seed, needed=2)
+    return train, chosen, test
+
+
+def _part_of(name: str) -> str:
+    folder, slash, _ = name.partition("/")
+    return next((known for known, names in PARTS.items() if slash and folder in names), "")
+
+
+def _part(chosen: Indices, scenes: Indices, share: float, seed: int, *, needed: int) -> tuple[Indices, Indices]:
+    """Part the `chosen` images by scene: (the rest, a random share)."""
+    numbers, groups = np.unique(scenes[chosen], return_inverse=True)
+    if len(numbers) < needed:
+        raise PellucidError(
+            f"{len(chosen):,} pairs of images show {len(numbers)} different scene(s); expected at least {needed}, to "
+            f"train, to choose{' and to judge by' if needed == 3 else ''}. Add pairs."
+        )
+    rest, held = part(groups, share, seed)
+    return chosen[rest], chosen[held]
+
+
+def _check(names: Sequence[str], scenes: Indices, given: NDArray[np.str_]) -> None:
+    """See to it that no scene lies in two of the given parts."""
+    first: dict[int, int] = {}
+    leaks = []
+    for index in np.flatnonzero(given != "").tolist():
+        other = first.setdefault(int(scenes[index]), index)
+        if given[index] != given[other]:
+            leaks.append(f"{names[other]} and {names[index]}")
+    if leaks:
+        raise PellucidError(
+            f"the same scene lies in two parts, {len(leaks):,} time(s), so nothing could be judged by it: "
+            f"{named(leaks)}. Move what belongs together into one part."
+        )
+
+
+def named(offenders: Sequence[str]) -> str:
+    """Name the first offenders, and how many more there are."""
+    more = len(offenders) - _NAMED
+    return ", ".join(offenders[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,0 +1,89 @@
+"""How far a training has come: with the arrays of its network and optimizer, all that its next step depends on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+WINDOW = 20
+"""Steps whose mean loss is looked at."""
+
+EXPLODED = 10.0
+"""A mean loss that is so many times that of the first steps is no longer learning."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is known after an epoch: losses as means over images, and the seconds that training and validation took."""
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    learning_rate: float
+    images_per_second: float
+    seconds: float
+    validation_seconds: float
+
+    def row(self) -> dict[str, float]:
+        """Return the values by name."""
+        return asdict(self)
+
+
+@dataclass
+class State:
+    """A place in a training.
+
+    Attributes
+    ----------
+    epoch : whole epochs behind it
+    step : steps done of the next one; after the last of them, its validation is due
+    total, seen : the sum of that epoch's losses over the images seen in it, and their number
+    seconds : spent on it so far
+    history : the epochs behind it
+    best : the place in `history` of the epoch whose weights are kept; -1 for none
+    setbacks : how many times it went back to the start of an epoch with half the learning rate
+    good : the number of the checkpoint to go back to
+    first, recent : the losses of the first and of the latest steps, `WINDOW` at most
+    """
+
+    epoch: int = 0
+    step: int = 0
+    total: float = 0.0
+    seen: int = 0
+    seconds: float = 0.0
+    history: list[Epoch] = field(default_factory=list)
+    best: int = -1
+    setbacks: int = 0
+    good: int = 0
+    first: list[float] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, which JSON keeps exactly."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> State:
+        """Take what `to_json` gave."""
+        return cls(**{**values, "history": [Epoch(**epoch) for epoch in values["history"]]})
+
+    def add(self, loss: float, images: int) -> None:
+        """Note a step of the present epoch."""
+        self.step += 1
+        self.total += loss * images
+        self.seen += images
+        if len(self.first) < WINDOW:
+            self.first.append(loss)
+        self.recent = [*self.recent[1 - WINDOW :], loss]
+
+    def exploded(self) -> bool:
+        """Whether the latest losses are far above the first ones."""
+        if len(self.recent) < WINDOW:
+            return False
+        return math.fsum(self.recent) > EXPLODED * math.fsum(self.first)
+
+    def close(self, epoch: Epoch) -> None:
+        """Note the end of the present epoch."""
+        self.history.append(epoch)
+        self.epoch, self.step, self.total, self.seen, self.seconds = self.epoch + 1, 0, 0.0, 0, 0.0

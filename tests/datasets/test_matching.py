@@ -1,0 +1,173 @@
+"""Pairs of clean and noisy images: who belongs to whom, and that no scene is parted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pellucid.datasets import Split, load
+from pellucid.datasets.intensity import doubt, gains
+from pellucid.datasets.pairs import PairedImages
+from pellucid.errors import PellucidError
+from pellucid.formats import write_image
+
+Folders = tuple[Path, Path]
+
+
+def image(seed: int, size: tuple[int, ...] = (12, 10)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, size, dtype=np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    """Eight scenes of three shots each: the clean image of a scene is the same every time."""
+    for scene in range(8):
+        for shot in range(3):
+            write_image(tmp_path / "clean" / f"s{scene}" / f"{shot}.png", image(scene))
+            write_image(tmp_path / "noisy" / f"s{scene}" / f"{shot}.png", image(100 + 10 * scene + shot))
+    return tmp_path / "clean", tmp_path / "noisy"
+
+
+def refused(clean: Path, noisy: Path, **options: str) -> str:
+    with pytest.raises(PellucidError) as caught:
+        load(clean, noisy=noisy, **options)
+    return str(caught.value)
+
+
+def parts(split: Split) -> list[PairedImages]:
+    found = [split.train, split.validation, split.test]
+    assert all(isinstance(part, PairedImages) for part in found)
+    return found  # type: ignore[return-value]
+
+
+def scenes(split: Split) -> list[set[bytes]]:
+    return [{part.clean[index].tobytes() for index in range(len(part))} for part in parts(split)]
+
+
+def test_files_of_one_name_belong_together_whatever_their_ending(folders: Folders) -> None:
+    clean, noisy = folders
+    for shot in range(3):
+        (noisy / "s3" / f"{shot}.png").unlink()
+        write_image(noisy / "s3" / f"{shot}.tif", image(130 + shot))
+    split = load(clean, noisy=noisy)
+    assert split.channels == 1
+    wanted = {(scene, shot): image(100 + 10 * scene + shot) for scene in range(8) for shot in range(3)}
+    seen = set()
+    for part in parts(split):
+        for index in range(len(part)):
+            pair = np.rint(part[index] * 255).astype(np.uint8)
+            assert pair.shape == (12, 10, 2)
+            (which,) = (key for key, noise in wanted.items() if np.array_equal(noise, pair[..., 1]))
+            assert np.array_equal(pair[..., 0], image(which[0]))
+            seen.add(which)
+    assert seen == set(wanted)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_clean_images_are_never_parted(folders: Folders, seed: int) -> None:
+    split = load(folders[0], noisy=folders[1], seed=seed)
+    train, validation, test = scenes(split)
+    assert len(train) + len(validation) + len(test) == 8
+    assert train.isdisjoint(validation | test)
+    assert validation.isdisjoint(test)
+    assert len(split.training_part) == len(split.train) + len(split.validation)
+    assert len(split.test) == len(split.validation) == 3
+
+
+def test_a_group_in_the_names_is_never_parted(tmp_path: Path) -> None:
+    for index in range(12):
+        for side in ("clean", "noisy"):
+            write_image(tmp_path / side / f"page{index // 3}-{index}.png", image(index + 50 * (side == "noisy")))
+    for group in (r"page(\d)-", r"page\d"):
+        split = load(tmp_path / "clean", noisy=tmp_path / "noisy", group=group)
+        held = [{name[0] for name in names(part)} for part in parts(split)]
+        assert sum(map(len, held)) == 4
+    assert "not a regular expression" in refused(tmp_path / "clean", tmp_path / "noisy", group="(")
+    assert "not found in 9 of 12 names: page1-3, page1-4" in refused(
+        tmp_path / "clean", tmp_path / "noisy", group="page0"
+    )
+    assert "1 different scene(s); expected at least 3" in refused(tmp_path / "clean", tmp_path / "noisy", group="page")
+    with pytest.raises(PellucidError, match="Give noisy images too"):
+        load(tmp_path / "clean", group="page")
+
+
+def names(part: PairedImages) -> list[str]:
+    return [path.stem.removeprefix("page") for path in part.clean.paths]  # type: ignore[attr-defined]
+
+
+def test_given_parts_are_kept_and_a_scene_in_two_of_them_is_refused(folders: Folders, tmp_path: Path) -> None:
+    for side in folders:
+        for scene, part in enumerate(("train", "train", "training", "val", "test", "test")):
+            (side / f"s{scene}").rename(side / f"{part}-{scene}")
+            (side / part).mkdir(exist_ok=True)
+            (side / f"{part}-{scene}").rename(side / part / f"s{scene}")
+    split = load(folders[0], noisy=folders[1])
+    assert [len(part) for part in parts(split)] == [9, 3, 6]
+    write_image(folders[0] / "train" / "again.png", image(4))
+    write_image(folders[1] / "train" / "again.png", image(1))
+    said = refused(*folders)
+    assert "the same scene lies in two parts" in said
+    assert "test/s4/0 and train/again" in said
+
+
+def test_what_does_not_fit_is_named(folders: Folders, tmp_path: Path) -> None:
+    clean, noisy = folders
+    assert "are the same" in refused(clean, clean)
+    assert "lies inside" in refused(clean, tmp_path)
+    assert "does not exist" in refused(clean, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "no images in" in refused(clean, tmp_path / "empty")
+    assert "two folders of images or two .npy" in refused(clean, noisy / "s1" / "0.png")
+    for shot in range(3):
+        write_image(noisy / "s1" / f"{shot}.png", image(1, (12, 11)))
+    write_image(noisy / "s2" / "1.png", image(2, (12, 10, 3)))
+    said = refused(*folders)
+    assert "4 of 24 pairs differ in size or channels: s1/0 (10x12 gray clean, 11x12 gray noisy)" in said
+    assert said.count("s1/") == 3
+    assert "and 1 more" in said
+    write_image(noisy / "s2" / "1.tif", image(2))
+    assert "s2/1 more than once" in refused(*folders)
+    for index in (0, 1):
+        (noisy / "s2" / f"{index}.png").unlink()
+    (clean / "s7" / "2.png").unlink()
+    said = refused(*folders)
+    assert "2 of 46 images lack" in said
+    assert "s2/0.png has no partner" in said
+    assert "s7/2.png has no partner" in said
+
+
+def test_two_arrays_are_pairs_as_well(tmp_path: Path) -> None:
+    clean = np.stack([image(index // 2) for index in range(20)])
+    np.save(tmp_path / "clean.npy", clean)
+    np.save(tmp_path / "noisy.npy", clean // 2)
+    split = load(tmp_path / "clean.npy", noisy=tmp_path / "noisy.npy")
+    assert sum(map(len, scenes(split))) == 10
+    pair = np.rint(split.test[0] * 255).astype(np.uint8)
+    np.testing.assert_array_equal(pair[..., 1], pair[..., 0] // 2)
+    np.save(tmp_path / "noisy.npy", clean[:-1])
+    assert "one shape; got (20, 12, 10) clean and (19, 12, 10) noisy" in refused(
+        tmp_path / "clean.npy", tmp_path / "noisy.npy"
+    )
+    np.save(tmp_path / "noisy.npy", clean)
+    assert "arrays have none" in refused(tmp_path / "clean.npy", tmp_path / "noisy.npy", group="x")
+
+
+def pairs(gain: float, offset: float, sigma: float) -> Split:
+    rng = np.random.default_rng(0)
+    clean = rng.random((30, 16, 16)).cumsum(axis=2).astype(np.float32) / 20
+    noisy = (gain * clean + offset + sigma * rng.standard_normal(clean.shape)).astype(np.float32)
+    from pellucid.datasets import ArrayImages
+
+    both = PairedImages(ArrayImages(clean), ArrayImages(noisy))
+    return Split("pairs", both, both, both, both, "", "")
+
+
+def test_another_brightness_or_contrast_is_found_and_noise_alone_is_not() -> None:
+    slopes, offsets = gains(pairs(0.7, 0.1, 0.1).train)  # type: ignore[arg-type]
+    assert np.median(slopes) == pytest.approx(0.7, abs=0.02)
+    assert np.median(offsets) == pytest.approx(0.1, abs=0.02)
+    assert doubt(pairs(1, 0, 0.2)) == []
+    assert "about 0.70 x clean + 0.10" in doubt(pairs(0.7, 0.1, 0.1))[0]
+    assert len(doubt(pairs(1, 0.2, 0.1))) == 1
