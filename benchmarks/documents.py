@@ -195,14 +195,16 @@ def read_pages(methods: dict[str, Callable], pairs: Sequence[tuple[np.ndarray, n
 
 def main() -> None:
     """Find the texts, train, judge, and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("data", type=Path, help="folder or .zip with train and train_cleaned")
     parser.add_argument("--judge", type=int, default=2, help="number of the text to judge by (default 2)")
     parser.add_argument(
         "--choose", type=int, metavar="BACKGROUND", help="hold this one out and leave the test text out"
     )
     parser.add_argument("--out", type=Path, default=Path("runs/documents"), help="run folder (default runs/documents)")
-    parser.add_argument("--model", type=Path, help="judge this run instead of training one")
+    parser.add_argument("--run", type=Path, help="judge this run instead of training one")
     parser.add_argument("--read", type=int, default=24, help="test pages to read, if tesseract is at hand (default 24)")
     given, options = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name:
@@ -217,16 +219,16 @@ def main() -> None:
         count = len({page.text for page in pages}), len({page.background for page in pages})
         print(f"{len(pages)} pages, {count[0]} texts, {count[1]} backgrounds")
         pair = ("--noisy", str(folder / "noisy"), "--clean", str(folder / "clean"))
-        run = given.model or given.out
-        if not given.model:
+        run = given.run or given.out
+        if not given.run:
             command = [sys.executable, "-m", "pellucid", "train", *pair, *TRAINING, *options, "--out", str(run)]
             subprocess.run(command, check=True)
         learnt = {page.background for page in pages if page.text != given.judge} - {given.choose}
-        judge(folder, run, np.array([page.background in learnt for page in test]), given.read)
+        judge(folder, run, test, learnt, given.read)
 
 
-def judge(folder: Path, run: Path, seen: np.ndarray, read: int) -> None:
-    """Print the tables and write the report; `seen` tells of each test page whether its background was trained on."""
+def judge(folder: Path, run: Path, test: Sequence[Page], learnt: set[int], read: int) -> None:
+    """Print the tables, for all test pages and by background, and write the report; `learnt` were trained on."""
     split = load(folder / "clean", noisy=folder / "noisy")
     denoiser = Denoiser(run)
     copies = [
@@ -237,11 +239,13 @@ def judge(folder: Path, run: Path, seen: np.ndarray, read: int) -> None:
     paper = tune(BACKGROUNDS, clean, noisy)
     methods = {denoiser.card.network: denoiser, str(paper): paper, **tune_classical(split.validation, PAIRED)}
     scores = evaluate(methods, split.test, PAIRED)
-    pixels = np.array([np.prod(split.test.size(index)) for index in range(len(seen))])
-    table(scores, pixels, np.ones(len(seen), bool), "test pages")
-    if seen.any():
-        table(scores, pixels, ~seen, "of these, on backgrounds never seen")
-        table(scores, pixels, seen, "of these, on the background that lies under both texts")
+    pixels = np.array([np.prod(split.test.size(index)) for index in range(len(test))])
+    table(scores, pixels, np.ones(len(test), bool), "test pages")
+    beneath = np.array([page.background for page in test])
+    table(scores, pixels, ~np.isin(beneath, list(learnt)), "of these, on backgrounds never seen")
+    for number in np.unique(beneath):
+        known = ", which lies under both texts" if number in learnt else ""
+        table(scores[:3], pixels, beneath == number, f"background {number}{known}")
     print(verdict(scores))
     report = run / "report.html"
     write_html(report, denoiser, split, [Judged(str(PAIRED), scores)])
@@ -250,7 +254,7 @@ def judge(folder: Path, run: Path, seen: np.ndarray, read: int) -> None:
     if program is None:
         print("no character error rates: the program tesseract is not at hand")
     else:
-        some = np.unique(np.linspace(0, len(seen) - 1, read).round().astype(int))
+        some = np.unique(np.linspace(0, len(test) - 1, read).round().astype(int))
         pairs = [noisy_copy(split.test, int(index), PAIRED, 0, Stream.TEST) for index in some]
         read_pages(dict(list(methods.items())[:3]), pairs, program)
 
