@@ -143,18 +143,34 @@ def find_pages(folder: Path) -> list[Page]:
     return [Page(*row) for row in zip(noisy, clean, *(map(int, column) for column in numbers), strict=True)]
 
 
-def lay_out(pages: Sequence[Page], judged: int, folder: Path) -> None:
-    """Link the pages into train, validation and test, so that each text, and each clean page, has one part."""
+def lay_out(pages: Sequence[Page], judged: int, held: int | None, folder: Path) -> list[Page]:
+    """Link the pages into train, validation and test, so that each clean page has one part; return the test pages.
+
+    The text `judged` is the test part; or, if a background is `held` out, that text is left out, and some fonts on this
+    background are validation and test, so that something can be chosen without a look at the other text.
+    """
     known: dict[bytes, int] = {}
+    test = []
     for page in pages:
-        part = "test"
-        if page.text != judged:
-            number = known.setdefault(read_image(page.clean).tobytes(), len(known))
-            part = "validation" if number % VALIDATED == VALIDATED // 2 else "train"
+        if page.text == judged:
+            part = "test" if held is None else ""
+        else:
+            font = known.setdefault(read_image(page.clean).tobytes(), len(known))
+            if held is None:
+                part = "validation" if font % VALIDATED == VALIDATED // 2 else "train"
+            elif page.background == held:
+                part = ("test", "validation")[font // 3 % 2] if font % 3 == 2 else ""
+            else:
+                part = "" if font % 3 == 2 else "train"
+        if not part:
+            continue
+        if part == "test":
+            test.append(page)
         for side, path in (("noisy", page.noisy), ("clean", page.clean)):
             target = folder / side / part / f"{page.name}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(path.resolve())
+    return test
 
 
 def table(scores: Sequence[Scored], pixels: np.ndarray, chosen: np.ndarray, title: str) -> None:
@@ -179,11 +195,16 @@ def read_pages(methods: dict[str, Callable], pairs: Sequence[tuple[np.ndarray, n
 
 def main() -> None:
     """Find the texts, train, judge, and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("data", type=Path, help="folder or .zip with train and train_cleaned")
     parser.add_argument("--judge", type=int, default=2, help="number of the text to judge by (default 2)")
+    parser.add_argument(
+        "--choose", type=int, metavar="BACKGROUND", help="hold this one out and leave the test text out"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/documents"), help="run folder (default runs/documents)")
-    parser.add_argument("--model", type=Path, help="judge this run instead of training one")
+    parser.add_argument("--run", type=Path, help="judge this run instead of training one")
     parser.add_argument("--read", type=int, default=24, help="test pages to read, if tesseract is at hand (default 24)")
     given, options = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name:
@@ -194,33 +215,37 @@ def main() -> None:
             with zipfile.ZipFile(given.data) as archive:
                 archive.extractall(source)
         pages = find_pages(source)
-        lay_out(pages, given.judge, folder)
+        test = lay_out(pages, given.judge, given.choose, folder)
         count = len({page.text for page in pages}), len({page.background for page in pages})
         print(f"{len(pages)} pages, {count[0]} texts, {count[1]} backgrounds")
         pair = ("--noisy", str(folder / "noisy"), "--clean", str(folder / "clean"))
-        run = given.model or given.out
-        if not given.model:
+        run = given.run or given.out
+        if not given.run:
             command = [sys.executable, "-m", "pellucid", "train", *pair, *TRAINING, *options, "--out", str(run)]
             subprocess.run(command, check=True)
-        judge(folder, run, pages, given)
+        learnt = {page.background for page in pages if page.text != given.judge} - {given.choose}
+        judge(folder, run, test, learnt, given.read)
 
 
-def judge(folder: Path, run: Path, pages: Sequence[Page], given: argparse.Namespace) -> None:
-    """Print the tables and write the report."""
+def judge(folder: Path, run: Path, test: Sequence[Page], learnt: set[int], read: int) -> None:
+    """Print the tables, for all test pages and by background, and write the report; `learnt` were trained on."""
     split = load(folder / "clean", noisy=folder / "noisy")
     denoiser = Denoiser(run)
-    copies = [noisy_copy(split.validation, index, PAIRED, 0, Stream.VALIDATION) for index in range(4)]
+    copies = [
+        noisy_copy(split.validation, index, PAIRED, 0, Stream.VALIDATION)
+        for index in range(min(4, len(split.validation)))
+    ]
     clean, noisy = ([middle(image, TUNING_SIDE) for image in column] for column in zip(*copies, strict=True))
     paper = tune(BACKGROUNDS, clean, noisy)
     methods = {denoiser.card.network: denoiser, str(paper): paper, **tune_classical(split.validation, PAIRED)}
     scores = evaluate(methods, split.test, PAIRED)
-    test = [page for page in pages if page.text == given.judge]
-    learnt = {page.background for page in pages if page.text != given.judge}
-    seen = np.array([page.background in learnt for page in test])
     pixels = np.array([np.prod(split.test.size(index)) for index in range(len(test))])
-    table(scores, pixels, np.ones(len(test), bool), "test pages, another text")
-    table(scores, pixels, ~seen, "of these, on backgrounds never seen")
-    table(scores, pixels, seen, "of these, on the background that lies under both texts")
+    table(scores, pixels, np.ones(len(test), bool), "test pages")
+    beneath = np.array([page.background for page in test])
+    table(scores, pixels, ~np.isin(beneath, list(learnt)), "of these, on backgrounds never seen")
+    for number in np.unique(beneath):
+        known = ", which lies under both texts" if number in learnt else ""
+        table(scores[:3], pixels, beneath == number, f"background {number}{known}")
     print(verdict(scores))
     report = run / "report.html"
     write_html(report, denoiser, split, [Judged(str(PAIRED), scores)])
@@ -229,7 +254,7 @@ def judge(folder: Path, run: Path, pages: Sequence[Page], given: argparse.Namesp
     if program is None:
         print("no character error rates: the program tesseract is not at hand")
     else:
-        some = np.unique(np.linspace(0, len(test) - 1, given.read).round().astype(int))
+        some = np.unique(np.linspace(0, len(test) - 1, read).round().astype(int))
         pairs = [noisy_copy(split.test, int(index), PAIRED, 0, Stream.TEST) for index in some]
         read_pages(dict(list(methods.items())[:3]), pairs, program)
 

@@ -84,6 +84,11 @@ def test_the_pages_show_two_texts_and_no_text_is_parted(real: Path, tmp_path: Pa
     assert {(page.text, int(page.noisy.stem) % 3) for page in pages} == {(1, 2), (2, 0)}
     beneath = {number: {page.text for page in pages if page.background == number} for number in range(7)}
     assert sorted(map(len, beneath.values())) == [1] * 6 + [2]
-    lay_out(pages, 2, tmp_path)
-    split = load(tmp_path / "clean", noisy=tmp_path / "noisy")
-    assert (len(split.train), len(split.validation), len(split.test)) == (60, 12, 72)
+    for held, sizes in ((None, (60, 12, 72)), (0, (36, 3, 3))):
+        folder = tmp_path / str(held)
+        test = lay_out(pages, 2, held, folder)
+        split = load(folder / "clean", noisy=folder / "noisy")
+        assert (len(split.train), len(split.validation), len(split.test)) == sizes
+        assert {(page.text, page.background) for page in test} == (
+            {(1, 0)} if held == 0 else {(2, n) for n in (1, 3, 5, 6)}
+        )

@@ -175,7 +175,7 @@ def _chosen(scores: Sequence[Scored]) -> dict[str, int]:
     noisy, model = scores[:2]
     with np.errstate(invalid="ignore"):
         order = np.argsort(np.nan_to_num(model.psnr - noisy.psnr), kind="stable")
-    count = min(CASES, len(order))
+    count = max(1, min(CASES, len(order) // 3))  # of few images, each is shown once
     start = (len(order) - count) // 2
     groups = {"worst": order[:count], "middle": order[start : start + count], "best": order[::-1][:count]}
     return {f"{name} {place}": int(index) for name, group in groups.items() for place, index in enumerate(group, 1)}
