@@ -10,10 +10,6 @@ class PellucidError(Exception):
     """A problem with what was asked or given; its text says what was expected, what came, and what to do."""
 
 
-class WriteError(PellucidError):
-    """A file that could not be written: no room, or no permission."""
-
-
 def unknown(kind: str, name: str, known: Iterable[str]) -> PellucidError:
     """Return the error for a name that is not known; it lists the known names, the nearest first."""
     names = sorted(known)

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from pellucid.errors import WriteError
+from pellucid.errors import PellucidError
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?")
 
@@ -24,7 +24,7 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Pa
 
     Raises
     ------
-    WriteError
+    PellucidError
         If the folder cannot be made or written to.
     """
     target = Path(path)
@@ -40,7 +40,7 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Pa
     except OSError as error:
         if error.errno is None:  # not the system's word, but a library's
             raise
-        raise WriteError(f"cannot write {target}: {error.strerror or error}. Choose another place.") from error
+        raise PellucidError(f"cannot write {target}: {error.strerror or error}. Choose another place.") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

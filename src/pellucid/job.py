@@ -27,6 +27,7 @@ from pellucid.resumption import CHECKPOINTS, about
 from pellucid.training.batches import Batches, Patches
 from pellucid.training.checkpoints import Checkpoints, digest
 from pellucid.training.config import Config
+from pellucid.training.unreadable import Unreadable
 from pellucid.verdict import verdict
 
 if TYPE_CHECKING:
@@ -111,10 +112,14 @@ class Job:
             past = [epoch.row() for epoch in fit.state.history]
             events = runs.Events(self.folder / "tensorboard", past) if self.watch.tensorboard else None
             try:
-                return fit.run()
+                fitted = fit.run()
             finally:
                 if events:
                     events.close()
+        for batches in (training, validation):
+            if batches.patches.unreadable and (line := batches.patches.unreadable.summary()):
+                self.watch.say(line)
+        return fitted
 
     def digest(self) -> str:
         """Return the sha256 of the model's weights."""
@@ -137,7 +142,8 @@ class Job:
     def _batches(self, images: Images, stream: Stream, *, fresh: bool, shuffle: bool, augment: bool = False) -> Batches:
         config = self.config
         grid = find(config.model).multiple_of
-        patches = Patches(images, config.patch, grid, config.seed, stream, augment=augment)
+        unreadable = Unreadable(stream.name.lower(), len(images), config.max_unreadable, self.watch.say)
+        patches = Patches(images, config.patch, grid, config.seed, stream, augment=augment, unreadable=unreadable)
         return Batches(
             patches, parse(config.noise), config.batch_size, config.seed, stream, fresh=fresh, shuffle=shuffle
         )

@@ -11,13 +11,14 @@ from typing import Any
 from pellucid import runs
 from pellucid.datasets import Split, load
 from pellucid.datasets.intensity import doubt
-from pellucid.errors import PellucidError, WriteError
+from pellucid.errors import PellucidError
 from pellucid.job import Job, Run, Say, Watch
 from pellucid.models import build, find, require_keras
 from pellucid.provenance import Record, now
 from pellucid.resumption import CHECKPOINTS, check_data, find_data, find_place
 from pellucid.training.checkpoints import Checkpoints
 from pellucid.training.config import RECIPES, Config, recipe
+from pellucid.training.state import DivergedError
 
 
 def train(
@@ -60,6 +61,7 @@ def train(
     """
     if not 0 <= checkpoint_every < float("inf"):
         raise PellucidError(f"checkpoint_every expects seconds, 0 or more; got {checkpoint_every:g}.")
+    say = _heard_or_not(say)
     watch = Watch(checkpoint_every, tensorboard, say)
     if resume is not None:
         if out is not None:
@@ -76,14 +78,17 @@ def train(
     say(f"data: {split.about} ({split.place})")
     for line in doubt(split):
         say(line)
-    require_keras()
+    model = _build(config, split.channels)
     folder = runs.new_folder(out, config)
     with runs.claimed(folder, new=True):
         record = Record.begin(split)
         record.save(folder)
         config.save(folder / runs.CONFIG)  # from here on, there is a run
-        say(f"training {config.model} for {config.noise}, recipe {recipe_name}, in {folder}")
-        return _run(config, split, folder, record, 0, watch)
+        say(
+            f"training {config.model} ({model.count_params():,} parameters) for {config.noise}, recipe {recipe_name}, "
+            f"in {folder}"
+        )
+        return _run(Job(model, config, split, folder, watch), record, 0)
 
 
 def _resume(
@@ -106,31 +111,48 @@ def _resume(
         check_data(record, split)
         record.continued.append(now())
         record.save(folder)
-        return _run(place.config, split, folder, record, place.checkpoint, watch)
+        job = Job(_build(place.config, split.channels), place.config, split, folder, watch)
+        return _run(job, record, place.checkpoint)
 
 
-def _run(config: Config, split: Split, folder: Path, record: Record, checkpoint: int, watch: Watch) -> Run:
-    """Train from a checkpoint, or from the start (0), to the end."""
+def _build(config: Config, channels: int) -> Any:
+    """Return the network with the weights that the seed gives."""
     require_keras().utils.set_random_seed(config.seed % 2**32)
-    job = Job(build(config.model, split.channels), config, split, folder, watch)
+    return build(config.model, channels)
+
+
+def _run(job: Job, record: Record, checkpoint: int) -> Run:
+    """Train from a checkpoint, or from the start (0), to the end."""
+    folder, say = job.folder, job.watch.say
     again = f"continue with: pellucid train --resume {folder}"
     try:
         fitted = job.fit(record, checkpoint)
+        if fitted.interrupted:
+            kept = f"keeping the weights of epoch {fitted.best}" if fitted.best else "in the first epoch"
+            say(f"interrupted: {kept}; {again}")
+        done = job.judge(fitted)
     except SystemExit:
-        with contextlib.suppress(OSError):  # the terminal may have gone
-            watch.say(f"stopped by a signal, behind a checkpoint; {again}")
+        say(f"stopped by a signal, behind a checkpoint; {again}")
         raise
-    except WriteError as error:
+    except DivergedError:
+        raise
+    except PellucidError as error:
         raise PellucidError(f"{error} What was trained is kept; {again}") from error
-    if fitted.interrupted:
-        kept = f"keeping the weights of epoch {fitted.best}" if fitted.best else "in the first epoch"
-        watch.say(f"interrupted: {kept}; {again}")
-    done = job.judge(fitted)
     if not fitted.interrupted:
         record.ended, record.weights = now(), job.digest()
         record.save(folder)
-        Checkpoints(folder / CHECKPOINTS, {}, watch.every).clear()
+        Checkpoints(folder / CHECKPOINTS, {}, 0).clear()
     return done
+
+
+def _heard_or_not(say: Say) -> Say:
+    """Let no training end because nobody listens: a terminal may close, a pipe's reader may go."""
+
+    def said(line: str) -> None:
+        with contextlib.suppress(OSError):
+            say(line)
+
+    return said
 
 
 def _load(data: str | os.PathLike[str] | None, config: Config, say: Say) -> Split:

@@ -22,6 +22,10 @@ import pytest
 from filelock import FileLock
 
 from conftest import Command, run_command
+from pellucid.datasets import load
+from pellucid.datasets.strokes import draw_digits
+from pellucid.errors import PellucidError
+from pellucid.formats import write_image
 from pellucid.training.checkpoints import numbered
 from pellucid.workflow import train
 
@@ -319,3 +323,60 @@ def test_a_run_is_repeated_and_compared(small: Path, command: Command, tmp_path:
     assert "differs: weights" in other.stdout
     nothing = command("repeat", ".")
     assert (nothing.returncode, "not a run folder" in nothing.stderr) == (2, True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of 44 images that are read anew each time."""
+    monkeypatch.setattr("pellucid.datasets.sources.CACHE_BYTES", 0)
+    images, _ = draw_digits(44, seed=3)
+    for index, image in enumerate(images):
+        write_image(tmp_path / "scans" / f"{index:02d}.png", image)
+    return tmp_path / "scans"
+
+
+def spoil(path: Path, how: str) -> None:
+    if how == "vanished":
+        path.unlink()
+    elif how == "truncated":
+        path.write_bytes(path.read_bytes()[:80])
+    else:
+        write_image(path, np.zeros((9, 9), np.uint8))
+
+
+SCANS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "model": "classic"}
+
+
+def test_images_that_fail_underneath_are_named_once_and_left_out(folder: Path, tmp_path: Path) -> None:
+    paths = load(folder).train.paths
+    count, learned = len(paths), paths[:3]
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.startswith("epoch 1/"):
+            for path, how in zip(learned, ("vanished", "truncated", "resized"), strict=True):
+                spoil(path, how)
+
+    train(folder, out=tmp_path / "run", say=say, max_unreadable=0.1, **SCANS)
+    for path in learned:
+        assert sum(path.name in line for line in said) == 1
+    assert f"3 of {count} train images could not be read and were left out" in said
+
+
+def test_too_many_of_them_end_it_and_nothing_is_lost(folder: Path, tmp_path: Path) -> None:
+    lost = {path: path.read_bytes() for path in load(folder).train.paths[:5]}
+
+    def say(line: str) -> None:
+        if line.startswith("epoch 2/"):
+            for path in lost:
+                path.unlink()
+
+    with pytest.raises(PellucidError, match=r"more than 5%.*continue with: pellucid train --resume"):
+        train(folder, out=tmp_path / "run", say=say, **SCANS)
+    assert (tmp_path / "run" / "model.onnx").exists()
+    with pytest.raises(PellucidError, match="its data has changed"):
+        train(resume=tmp_path / "run")
+    for path, content in lost.items():
+        path.write_bytes(content)
+    assert len(train(resume=tmp_path / "run").history) == 3

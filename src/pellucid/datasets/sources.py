@@ -133,8 +133,11 @@ class FileImages:
 
     def __getitem__(self, index: int) -> Image:
         """See `Images`."""
-        path = self.paths[index]
-        return as_channels(to_unit(self._cache.read(path), str(path)), self.channels)
+        path, (height, width, _) = self.paths[index], self.shapes[index]
+        image = to_unit(self._cache.read(path), str(path))
+        if image.shape[:2] != (height, width):
+            raise PellucidError(f"{path} has changed: it was {width}x{height}, now {image.shape[1]}x{image.shape[0]}.")
+        return as_channels(image, self.channels)
 
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from pellucid.corruptions import Batch, Corruption
 from pellucid.datasets.pairs import with_noise
 from pellucid.datasets.sources import Images, sizes, stack
+from pellucid.errors import PellucidError
 from pellucid.images import Image
 from pellucid.randomness import Stream, generator
+from pellucid.training.unreadable import Unreadable
 
 T = TypeVar("T")
 
@@ -30,12 +32,22 @@ class Patches:
     seed : of the places where patches are cut
     stream : keeps the patches of training and validation independent
     augment : mirror and, where they are square, turn the samples at random
+    unreadable : told of images that cannot be read, which are left out; without it, they raise PellucidError
     """
 
     def __init__(
-        self, images: Images, side: int, multiple_of: int, seed: int, stream: Stream, *, augment: bool = False
+        self,
+        images: Images,
+        side: int,
+        multiple_of: int,
+        seed: int,
+        stream: Stream,
+        *,
+        augment: bool = False,
+        unreadable: Unreadable | None = None,
     ) -> None:
         self._images, self._seed, self._stream, self._augment = images, seed, stream, augment
+        self.unreadable = unreadable
         self.channels = images.channels
         found = sizes(images)
         height, width = next(iter(found))
@@ -53,14 +65,37 @@ class Patches:
     def _patches_in(self, height: int, width: int) -> int:
         return -(-height // self.shape[0]) * -(-width // self.shape[1])
 
-    def batch(self, epoch: int, indices: NDArray[np.intp]) -> Batch:
-        """Return the samples `indices` of `epoch`, NHWC float32; of pairs, both are cut and turned as one image."""
+    def batch(self, epoch: int, indices: NDArray[np.intp]) -> tuple[Batch, NDArray[np.intp]]:
+        """Return the samples `indices` of `epoch`, NHWC float32, and the indices of those that could be read.
+
+        Of pairs, both images are cut and turned as one.
+        """
+        try:
+            return self._read(epoch, indices), indices
+        except PellucidError:
+            if self.unreadable is None:
+                raise
+        samples, kept = [], []
+        for place, index in enumerate(indices):
+            try:
+                samples.append(self._read(epoch, indices[place : place + 1]))
+                kept.append(place)
+            except PellucidError as reason:
+                self.unreadable.note(self._image(int(index)), reason)
+        nothing = np.empty((0, *self.shape, self.channels), np.float32)
+        return np.concatenate(samples) if samples else nothing, indices[kept]
+
+    def _read(self, epoch: int, indices: NDArray[np.intp]) -> Batch:
         if self._plain:
             return stack(self._images, indices)
         return np.stack([self._cut(epoch, int(index)) for index in indices])
 
+    def _image(self, index: int) -> int:
+        """The image that a sample is cut from."""
+        return int(np.searchsorted(self._starts, index, side="right")) - 1
+
     def _cut(self, epoch: int, index: int) -> Image:
-        image = self._images[int(np.searchsorted(self._starts, index, side="right")) - 1]
+        image = self._images[self._image(index)]
         lack = [max(0, need - have) for need, have in zip(self.shape, image.shape, strict=False)]
         if any(lack):
             image = np.pad(image, ((0, lack[0]), (0, lack[1]), (0, 0)), mode="symmetric")
@@ -109,13 +144,13 @@ class Batches:
         return -(-len(self.patches) // self.batch_size)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, Batch]]:
-        """Yield (noisy, clean) batches, NHWC float32, from number `first` on."""
+        """Yield (noisy, clean) batches, NHWC float32, from number `first` on; smaller where images are left out."""
         count = len(self.patches)
         order = generator(self._seed, Stream.ORDER, epoch).permutation(count) if self._shuffle else np.arange(count)
         drawn = epoch if self._fresh else 0
         for start in range(first * self.batch_size, count, self.batch_size):
             indices = order[start : start + self.batch_size]
-            samples = self.patches.batch(drawn, indices)
+            samples, indices = self.patches.batch(drawn, indices)
             clean, noisy = with_noise(
                 samples, self.patches.channels, self.corruption, self._seed, self._stream, drawn, indices
             )

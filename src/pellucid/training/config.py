@@ -60,6 +60,9 @@ class Config:
     patch: int = _option(64, "side of the training patches cut from larger images, in pixels", least=8)
     augment: bool = _option(False, "mirror and turn the training images or patches at random")
     limit: int = _option(0, "use at most so many training images; 0: all", least=0)
+    max_unreadable: float = _option(
+        0.05, "end the training once more than this share of its images cannot be read any more", least=0
+    )
     seed: int = _option(0, "of the weights, the order and the noise", least=0)
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from pellucid.training.folding import folded
 from pellucid.training.interrupt import LEAVE, Asked, interruptible
 from pellucid.training.muon import Muon
 from pellucid.training.schedule import schedule
-from pellucid.training.state import Epoch, State
+from pellucid.training.state import DivergedError, Epoch, State
 
 LEAST_NOISE = 0.01
 """Weaker noise than this (root mean square) does not raise an image's weight any further."""
@@ -41,10 +42,6 @@ class Fitted:
     history: tuple[Epoch, ...]
     best: int
     interrupted: bool
-
-
-class _DivergedError(Exception):
-    """The loss is not a number any more, or far above where it began; the text says which."""
 
 
 def choose_loss(config: Config, channels: int) -> str:
@@ -113,7 +110,7 @@ class Fit:
         Raises
         ------
         PellucidError
-            If the loss diverges again and again.
+            If the loss diverges again and again, or too many images cannot be read.
         SystemExit
             For SIGTERM and SIGHUP, behind a checkpoint, with 128 + the signal's number.
         """
@@ -123,8 +120,11 @@ class Fit:
             while self._goes_on() and not asked():
                 try:
                     self._epoch(asked)
-                except _DivergedError as reason:
+                except DivergedError as reason:
                     self._go_back(str(reason))
+                except PellucidError:
+                    self._save()
+                    raise
             if asked():
                 self._save()
             if asked() in LEAVE:
@@ -146,29 +146,33 @@ class Fit:
         clock = time.monotonic()
         rate = 0.5**state.setbacks
         for noisy, clean in prefetch(lambda: self.training.epoch(state.epoch, state.step), stop=asked):
+            if not len(clean):  # none of these images can be read
+                state.step += 1
+                continue
             self.network.optimizer.learning_rate = rate * self.rate(state.epoch * steps + state.step)
             loss = float(self.network.train_on_batch(noisy, clean, self._weights(noisy, clean)))
             self.network.reset_metrics()  # Keras would report a running mean
             if not math.isfinite(loss):
-                raise _DivergedError(f"the loss became {loss}")
+                raise DivergedError(f"the loss became {loss}")
             state.add(loss, len(clean))
             if state.exploded():
-                raise _DivergedError("the loss became far larger than it was at the start")
+                raise DivergedError("the loss became far larger than it was at the start")
             now = time.monotonic()
             state.seconds, clock = state.seconds + now - clock, now
             if asked() in LEAVE or (asked() and state.step < steps):
                 return
-            self.report(
-                state.epoch * len(self.training.patches) + state.seen,
-                f"epoch {state.epoch + 1} loss {state.total / state.seen:.4g}",
-            )
+            with contextlib.suppress(OSError):  # the terminal may have gone
+                self.report(
+                    state.epoch * len(self.training.patches) + state.seen,
+                    f"epoch {state.epoch + 1} loss {state.total / state.seen:.4g}",
+                )
             if self.checkpoints.due() and state.step < steps:
                 self._save()
         validated = self._validate(asked) if state.step == steps else None
         if validated is None:
             return
         if not math.isfinite(validated):
-            raise _DivergedError(f"the validation loss became {validated}")
+            raise DivergedError(f"the validation loss became {validated}")
         self._close(validated, rate * self.rate((state.epoch + 1) * steps - 1), time.monotonic() - clock)
 
     def _close(self, validation_loss: float, rate: float, seconds: float) -> None:
@@ -196,6 +200,8 @@ class Fit:
         """Return the mean loss over the validation images, whose noise is always the same; None if asked to leave."""
         total, seen = 0.0, 0
         for noisy, clean in prefetch(lambda: self.validation.epoch(0)):
+            if not len(clean):
+                continue
             total += float(self.network.test_on_batch(noisy, clean, self._weights(noisy, clean))) * len(clean)
             self.network.reset_metrics()
             seen += len(clean)
@@ -219,7 +225,7 @@ class Fit:
         setbacks = self.state.setbacks + 1
         if setbacks > SETBACKS:
             least = f"even at {0.5**SETBACKS:g} of the learning rate"
-            raise PellucidError(f"{place}, {least}. Train anew with a lower --learning-rate.")
+            raise DivergedError(f"{place}, {least}. Train anew with a lower --learning-rate.")
         self.resume(self.state.good)
         self.state.setbacks = setbacks
         self._save(good=True)

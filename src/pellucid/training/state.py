@@ -6,11 +6,17 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pellucid.errors import PellucidError
+
 WINDOW = 20
 """Steps whose mean loss is looked at."""
 
 EXPLODED = 10.0
 """A mean loss that is so many times that of the first steps is no longer learning."""
+
+
+class DivergedError(PellucidError):
+    """The loss is not a number any more, or far above where it began; the text says which."""
 
 
 @dataclass(frozen=True)
