@@ -31,8 +31,10 @@ def residuals(denoise: Denoise, images: Sequence[Image]) -> Figure:
     denoise : the denoiser
     images : float32 HWC; the first `SHOWN` are drawn
 
-    The residual is drawn around gray, stretched to three of its standard deviations. In the autocorrelation, red
-    stands for agreeing, blue for differing pixels, from -0.3 to 0.3; that of white noise is blank but for the middle.
+    Images that use less than a quarter of the range are stretched, noisy and denoised alike, as 16-bit frames are
+    nearly black otherwise. The residual is drawn around gray, stretched to three of its standard deviations. In the
+    autocorrelation, red stands for agreeing, blue for differing pixels, from -0.3 to 0.3; that of white noise is blank
+    but for the middle.
     """
     from matplotlib.figure import Figure
 
@@ -43,9 +45,10 @@ def residuals(denoise: Denoise, images: Sequence[Image]) -> Figure:
         result = run(denoise, noisy)
         removed = noisy - result
         spread = 6 * float(removed.std()) or 1.0
-        pictures = (noisy, result, np.asarray(removed / spread + 0.5, dtype=np.float32))
+        low, high = _window(middle(noisy, _SIDE))
+        pictures = ((noisy - low) / (high - low), (result - low) / (high - low), removed / spread + 0.5)
         for axis, image in zip(axes[:3, column], pictures, strict=True):
-            part = np.clip(middle(image, _SIDE), 0, 1)
+            part = np.clip(middle(np.asarray(image, dtype=np.float32), _SIDE), 0, 1)
             axis.imshow(
                 part[..., 0] if part.shape[2] == 1 else part, cmap="gray", vmin=0, vmax=1, interpolation="nearest"
             )
@@ -60,3 +63,9 @@ def residuals(denoise: Denoise, images: Sequence[Image]) -> Figure:
         axis.set(xticks=[], yticks=[])
     figure.tight_layout(pad=0.4)
     return figure
+
+
+def _window(image: Image) -> tuple[float, float]:
+    """The values to draw as black and white."""
+    low, high = (float(value) for value in np.percentile(image, (0.5, 99.5)))
+    return (low, high) if 0 < high - low < 0.25 else (0.0, 1.0)
