@@ -14,6 +14,7 @@ import pytest
 
 from pellucid.cli import main
 from pellucid.datasets.strokes import draw_digits
+from stopped import SIZES
 
 REAL = Path(os.environ.get("PELLUCID_DATA") or Path(__file__).parents[2] / "shared" / "datasets")
 
@@ -21,8 +22,9 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what is tested: a shell starts its background jobs with SIGINT ignored, and they hand it on."""
+    """Let signals reach what is tested: background jobs, and those of nohup, hand on that they ignore some."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
@@ -97,3 +99,21 @@ def photo() -> np.ndarray:
     """A smooth colour test image, uint8 (45, 70, 3), of a size off every grid."""
     y, x = np.mgrid[0:45, 0:70] / 70
     return (np.stack([x, y, 0.5 + 0.4 * np.sin(9 * x * y)], axis=2) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
+    """A data set with few test images."""
+    with np.load(digits) as arrays:
+        path = tmp_path_factory.mktemp("small") / "small.npz"
+        np.savez(path, x_train=arrays["x_train"], x_test=arrays["x_test"][:8])
+    return path
+
+
+@pytest.fixture(scope="session")
+def whole(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never stopped, by a process of its own, as the others are."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = run_command("train", small, *SIZES, "--out", "run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 PLAIN_EVERY = 10.0
@@ -22,7 +22,10 @@ class Report(Protocol):
 
 @contextmanager
 def progress(title: str, total: int, unit: str, enabled: bool = True) -> Iterator[Report]:
-    """Show the progress of `total` units of work with the rate and the time left, on standard error."""
+    """Show the progress of `total` units of work with the rate and the time left, on standard error.
+
+    Work does not end because nobody watches: what cannot be written, to a terminal that has closed, is dropped.
+    """
     if not enabled:
         yield lambda done, note="": None
     elif sys.stderr.isatty():
@@ -45,15 +48,21 @@ def _bar(title: str, total: int, unit: str) -> Iterator[Report]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as shown:
-        task = shown.add_task(title, total=total, rate="", note="")
-        begin = time.monotonic()
+    shown = Progress(*columns, console=Console(stderr=True))
+    task = shown.add_task(title, total=total, rate="", note="")
+    begin = time.monotonic()
 
-        def report(done: int, note: str = "") -> None:
-            rate = done / max(time.monotonic() - begin, 1e-9)
+    def report(done: int, note: str = "") -> None:
+        rate = done / max(time.monotonic() - begin, 1e-9)
+        with suppress(OSError):
             shown.update(task, completed=done, rate=f"{rate:,.0f} {unit}/s", note=note)
 
+    shown.start()
+    try:
         yield report
+    finally:
+        with suppress(OSError):
+            shown.stop()
 
 
 class _Lines:
@@ -69,5 +78,6 @@ class _Lines:
         rate = done / max(now - self._begin, 1e-9)
         left = (self._total - done) / rate if rate else 0
         text = f"{self._title}: {done:,}/{self._total:,} {self._unit}, {rate:,.0f} {self._unit}/s, {left:.0f} s left"
-        sys.stderr.write(f"{text}{', ' + note if note else ''}\n")
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.write(f"{text}{', ' + note if note else ''}\n")
+            sys.stderr.flush()

@@ -51,7 +51,7 @@ class Record:
         """Describe a run that begins here and now."""
         return cls(
             command=shlex.join(sys.argv),
-            directory=str(Path.cwd()),
+            directory=_here(),
             data={"about": split.about, "fingerprint": split.fingerprint()},
             versions=versions(),
             machine=machine(),
@@ -81,6 +81,13 @@ class Record:
     def save(self, folder: Path) -> None:
         """Write the record, whole or not at all."""
         write_text(folder / NAME, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # it was deleted since
+        return ""
 
 
 def now() -> str:

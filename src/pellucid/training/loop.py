@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -161,11 +160,10 @@ class Fit:
             state.seconds, clock = state.seconds + now - clock, now
             if asked() in LEAVE or (asked() and state.step < steps):
                 return
-            with contextlib.suppress(OSError):  # the terminal may have gone
-                self.report(
-                    state.epoch * len(self.training.patches) + state.seen,
-                    f"epoch {state.epoch + 1} loss {state.total / state.seen:.4g}",
-                )
+            self.report(
+                state.epoch * len(self.training.patches) + state.seen,
+                f"epoch {state.epoch + 1} loss {state.total / state.seen:.4g}",
+            )
             if self.checkpoints.due() and state.step < steps:
                 self._save()
         validated = self._validate(asked) if state.step == steps else None

@@ -1,0 +1,36 @@
+"""Trainings that are stopped, and what must be the same in the end, for any test."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+from pathlib import Path
+
+from pellucid.workflow import train
+
+SIZES = ("--epochs", "3", "--batch-size", "32", "--limit", "640", "--learning-rate", "0.01", "--checkpoint-every", "0")
+
+
+def results(run: Path) -> tuple[str, list[dict[str, str]], str]:
+    """The weights' checksum, the history without its times, and the scores."""
+    history = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
+    kept = [{name: row[name] for name in ("epoch", "loss", "validation_loss", "learning_rate")} for row in history]
+    weights = json.loads((run / "run.json").read_text())["weights"]
+    assert len(weights) == 64
+    return weights, kept, (run / "scores.json").read_text()
+
+
+def interrupted(data: Path, out: Path, behind: str = "epoch 2/", **changes: object) -> list[str]:
+    """Train in this process and press Ctrl-C at a line of what is said."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.startswith(behind):
+            signal.raise_signal(signal.SIGINT)
+
+    settings = {"epochs": 3, "batch_size": 32, "limit": 640, "learning_rate": 0.01, **changes}
+    run = train(data, out=out, say=say, **settings)
+    assert run.interrupted
+    return said
