@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--noise", default="gaussian:0.1-0.8")
     parser.add_argument("--levels", type=float, nargs="+", default=[0.1, 0.3, 0.5, 0.8])
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--blind-epochs", type=int, default=6)
+    parser.add_argument("--blind-epochs", type=int, default=12)
     parser.add_argument("--limit", type=int, default=0, help="use at most so many training images")
     given = parser.parse_args()
     images = pellucid.load(given.data).test

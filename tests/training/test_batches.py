@@ -90,9 +90,9 @@ def test_augmented_samples_are_the_images_mirrored_and_turned() -> None:
     }
     patches = Patches(images, 64, 4, 0, Stream.TRAIN, augment=True)
     order = np.arange(6)
-    seen = {(index, patches.batch(epoch, order)[index].tobytes()) for epoch in range(60) for index in range(6)}
+    seen = {(index, patches.batch(epoch, order)[0][index].tobytes()) for epoch in range(60) for index in range(6)}
     assert {(ways[data], data) for _, data in seen} == seen
     assert len(seen) == 48
-    assert np.array_equal(patches.batch(7, order), patches.batch(7, order))
+    assert np.array_equal(patches.batch(7, order)[0], patches.batch(7, order)[0])
     # Rectangles keep their shape.
-    assert Patches(ArrayImages(IMAGES), 64, 2, 0, Stream.TRAIN, augment=True).batch(0, order).shape == (6, 12, 10, 1)
+    assert Patches(ArrayImages(IMAGES), 64, 2, 0, Stream.TRAIN, augment=True).batch(0, order)[0].shape == (6, 12, 10, 1)
