@@ -136,3 +136,24 @@ def test_too_many_of_them_end_it_and_nothing_is_lost(folder: Path, tmp_path: Pat
     for path, content in lost.items():
         path.write_bytes(content)
     assert len(train(resume=tmp_path / "run").history) == 3
+
+
+def test_a_model_file_that_could_not_be_written_is_there_in_the_end(
+    small: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pellucid import artifact
+
+    real, calls = artifact.write, []
+
+    def fails_in_the_last_epoch(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise PellucidError("cannot write model.onnx: No space left on device.")
+        real(*arguments)
+
+    monkeypatch.setattr(artifact, "write", fails_in_the_last_epoch)
+    settings = {"epochs": 3, "batch_size": 32, "limit": 640, "learning_rate": 0.01}
+    with pytest.raises(PellucidError, match="continue with: pellucid train --resume"):
+        train(small, out=tmp_path / "run", **settings)
+    train(resume=tmp_path / "run")
+    assert results(tmp_path / "run") == results(whole)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.corruptions import Batch, parse, varies
-from pellucid.errors import PellucidError
 from pellucid.models import find
 from pellucid.progress import Report
 from pellucid.training.batches import Batches, prefetch
@@ -24,6 +23,7 @@ from pellucid.training.interrupt import LEAVE, Asked, interruptible
 from pellucid.training.muon import Muon
 from pellucid.training.schedule import schedule
 from pellucid.training.state import DivergedError, Epoch, State
+from pellucid.training.unreadable import TooManyError
 
 LEAST_NOISE = 0.01
 """Weaker noise than this (root mean square) does not raise an image's weight any further."""
@@ -121,7 +121,7 @@ class Fit:
                     self._epoch(asked)
                 except DivergedError as reason:
                     self._go_back(str(reason))
-                except PellucidError:
+                except TooManyError:
                     self._save()
                     raise
             if asked():

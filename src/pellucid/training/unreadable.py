@@ -10,6 +10,10 @@ NAMED = 10
 """How many are named; the others are only counted."""
 
 
+class TooManyError(PellucidError):
+    """More images cannot be read than may be left out."""
+
+
 class Unreadable:
     """The images of one part of a data set that could not be read.
 
@@ -30,14 +34,14 @@ class Unreadable:
 
         Raises
         ------
-        PellucidError
-            If they are too many.
+        TooManyError
+            If they are more than may be.
         """
         if image in self._found:
             return
         self._found.add(image)
         if len(self._found) > max(1.0, self._share * self._total):
-            raise PellucidError(
+            raise TooManyError(
                 f"{len(self._found):,} of {self._total:,} {self._part} images can no longer be read, more than "
                 f"{self._share:.0%}. The last: {reason} Restore them, or allow more by --max-unreadable."
             )
