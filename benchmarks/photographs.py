@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.classical import FAMILIES, BlockMatching, tune
+from pellucid.classical import BlockMatching
 from pellucid.datasets.sources import FileImages, find_images
 from pellucid.denoise import Denoiser
-from pellucid.evaluation import evaluate
+from pellucid.evaluation import evaluate, tune_classical
 from pellucid.formats import write_image
 
 NOISE = "gaussian:0.045-0.21:unclipped"
@@ -74,11 +74,8 @@ def judge(model: Path, images: FileImages, tuning: FileImages, levels: list[floa
     denoiser = Denoiser(model)
     for level in levels:
         noise = f"gaussian:{level / 255}:unclipped"
-        rng = np.random.default_rng(0)
-        clean = [tuning[index] for index in range(min(len(tuning), 8))]
-        noisy = [image + np.float32(level / 255) * rng.standard_normal(image.shape, np.float32) for image in clean]
-        best = tune([one for family in FAMILIES.values() for one in family], clean, noisy)
-        methods = {"pellucid": denoiser, "BM3D": BlockMatching(level / 255), str(best): best}
+        best, chosen = next(iter(tune_classical(tuning, noise).items()))
+        methods = {"pellucid": denoiser, "BM3D": BlockMatching(level / 255), best: chosen}
         scores = evaluate(methods, images, noise)
         gain = scores[1].psnr - scores[2].psnr
         print(f"sigma {level:g} of 255, {len(images)} images; better than BM3D in {np.sum(gain > 0)}")
