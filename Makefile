@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # Real images beside the project are used where they are.
 ifneq ($(wildcard ../shared/datasets),)
@@ -22,10 +23,10 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.test
-	$(BIN)/pytest
+	$(PYTEST)
 
 jax: $(VENV)/.test  ## the contracts once more on the second backend
-	KERAS_BACKEND=jax $(BIN)/pytest -q tests/contracts tests/training
+	KERAS_BACKEND=jax $(PYTEST) -q -m "not one_backend" tests/contracts tests/training
 
 wheel: $(VENV)/.test  ## the built wheel denoises in an environment without Keras
 	rm -rf .build && $(BIN)/python -m build --wheel --outdir .build

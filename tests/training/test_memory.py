@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.one_backend]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' own count")
-@pytest.mark.skipif(os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="on the default backend")
 def test_a_mapped_array_is_not_loaded() -> None:
     script = Path(__file__).parents[2] / "benchmarks" / "training_memory.py"
     command = [sys.executable, script, "--kinds", "array", "--counts", "100", "2500"]

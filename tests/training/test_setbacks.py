@@ -49,6 +49,7 @@ def test_a_training_that_always_diverges_ends(small: Path, command: Command, tmp
     assert "Train anew with a lower --learning-rate" in done.stderr
 
 
+@pytest.mark.one_backend
 def test_the_history_for_tensorboard_is_whole_after_a_break(small: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     from tensorflow.compat.v1.train import summary_iterator
@@ -103,6 +104,7 @@ def spoil(path: Path, how: str) -> None:
 SCANS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "model": "classic"}
 
 
+@pytest.mark.one_backend
 def test_images_that_fail_underneath_are_named_once_and_left_out(folder: Path, tmp_path: Path) -> None:
     paths = load(folder).train.paths
     count, learned = len(paths), paths[:3]
@@ -120,6 +122,7 @@ def test_images_that_fail_underneath_are_named_once_and_left_out(folder: Path, t
     assert f"3 of {count} train images could not be read and were left out" in said
 
 
+@pytest.mark.one_backend
 def test_too_many_of_them_end_it_and_nothing_is_lost(folder: Path, tmp_path: Path) -> None:
     lost = {path: path.read_bytes() for path in load(folder).train.paths[:5]}
 
@@ -138,6 +141,7 @@ def test_too_many_of_them_end_it_and_nothing_is_lost(folder: Path, tmp_path: Pat
     assert len(train(resume=tmp_path / "run").history) == 3
 
 
+@pytest.mark.one_backend
 def test_a_model_file_that_could_not_be_written_is_there_in_the_end(
     small: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

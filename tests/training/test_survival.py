@@ -62,6 +62,7 @@ def test_killed_and_terminated_it_ends_as_if_nothing_had_happened(small: Path, w
     assert {path.name for path in run.iterdir()} == {path.name for path in whole.iterdir()}
 
 
+@pytest.mark.one_backend
 def test_a_terminal_that_closes_leaves_a_checkpoint(small: Path, tmp_path: Path) -> None:
     terminal, inside = pty.openpty()
     arguments = [sys.executable, "-m", "pellucid", "train", str(small), *SIZES, "--out", "run"]
@@ -91,6 +92,7 @@ def test_ctrl_c_judges_what_is_there_and_can_be_continued(small: Path, whole: Pa
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("damage", ["a bit", "truncated", "empty"])
 def test_a_damaged_checkpoint_is_told_from_a_sound_one(
     damage: str, small: Path, whole: Path, command: Command, tmp_path: Path
@@ -107,6 +109,7 @@ def test_a_damaged_checkpoint_is_told_from_a_sound_one(
     assert results(tmp_path / "run") == results(whole)
 
 
+@pytest.mark.one_backend
 def test_with_no_sound_checkpoint_it_says_so(small: Path, command: Command, tmp_path: Path) -> None:
     interrupted(small, tmp_path / "run")
     for path in numbered(tmp_path / "run" / "checkpoints").values():
@@ -115,6 +118,7 @@ def test_with_no_sound_checkpoint_it_says_so(small: Path, command: Command, tmp_
     assert (done.returncode, "nothing to continue from" in done.stderr) == (2, True)
 
 
+@pytest.mark.one_backend
 def test_a_run_killed_before_its_first_checkpoint_starts_again(
     small: Path, whole: Path, command: Command, tmp_path: Path
 ) -> None:
@@ -130,6 +134,7 @@ def edit(path: Path, change: Callable[[dict[str, object]], None]) -> None:
     path.write_text(json.dumps(values))
 
 
+@pytest.mark.one_backend
 def test_nothing_is_continued_that_would_end_differently(small: Path, command: Command, tmp_path: Path) -> None:
     interrupted(small, tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
@@ -161,6 +166,7 @@ def test_nothing_is_continued_that_would_end_differently(small: Path, command: C
     assert "was finished on" in refused("--resume", "run")
 
 
+@pytest.mark.one_backend
 def test_other_versions_are_refused_or_told(
     small: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +183,7 @@ def test_other_versions_are_refused_or_told(
     assert "the last digits may differ" in done.stdout
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("where", ["a file's limit", "a full disk"])
 def test_a_disk_that_fills_up_costs_nothing_but_time(where: str, small: Path, whole: Path, tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "pellucid", "train", str(small), *SIZES, "--out", "run"]
