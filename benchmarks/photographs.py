@@ -71,13 +71,14 @@ def train(folder: Path, run: Path, options: list[str]) -> None:
 
 def judge(model: Path, images: FileImages, tuning: FileImages, levels: list[float]) -> None:
     """Print mean PSNR and SSIM of all, per noise level."""
-    denoiser = Denoiser(model)
+    denoiser, ensemble = Denoiser(model), Denoiser(model, ensemble=True)
     for level in levels:
         noise = f"gaussian:{level / 255}:unclipped"
         best, chosen = next(iter(tune_classical(tuning, noise).items()))
-        methods = {"pellucid": denoiser, "BM3D": BlockMatching(level / 255), best: chosen}
+        rivals = {"BM3D": BlockMatching(level / 255), best: chosen}
+        methods = {"pellucid": denoiser, "pellucid --ensemble": ensemble, **rivals}
         scores = evaluate(methods, images, noise)
-        gain = scores[1].psnr - scores[2].psnr
+        gain = scores[1].psnr - scores[3].psnr
         print(f"sigma {level:g} of 255, {len(images)} images; better than BM3D in {np.sum(gain > 0)}")
         for one in scores:
             print(f"  {one.name:32s} {one.psnr.mean():.2f} dB, SSIM {one.ssim.mean():.3f}", flush=True)

@@ -114,6 +114,17 @@ def test_a_range_of_values_brings_dark_frames_into_the_models_range(
         assert (refused.returncode, said in refused.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("count", [1, MANY + 1])
+def test_an_ensemble_reaches_one_file_and_many(count: int, trained: Trained, command: Command, tmp_path: Path) -> None:
+    images = noise(count, 12, 13)
+    for index, image in enumerate(images):
+        write_image(tmp_path / "in" / f"{index:03}.png", image)
+    assert command("denoise", "in", "-o", "out", "--workers", 2, "--ensemble", "-m", trained[0]).returncode == 0
+    expected = Denoiser(trained[0], ensemble=True)(images[-1])
+    assert np.array_equal(read_image(tmp_path / "out" / f"{count - 1:03}.png"), expected)
+    assert not np.array_equal(expected, Denoiser(trained[0])(images[-1]))
+
+
 def test_standard_input_and_output(trained: Trained, tmp_path: Path) -> None:
     image = noise(20, 31)
     write_image(tmp_path / "a.png", image)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pellucid.errors import PellucidError
-from pellucid.images import as_channels, from_unit, to_unit
+from pellucid.images import as_channels, from_unit, to_unit, turned, turned_back
 
 shapes = st.one_of(
     st.tuples(st.integers(1, 6), st.integers(1, 6)),
@@ -55,3 +55,11 @@ def test_what_is_not_an_image_is_refused(array: np.ndarray, said: str) -> None:
 def test_colour_and_gray_turn_into_each_other() -> None:
     gray = np.random.default_rng(0).random((4, 5, 1), dtype=np.float32)
     np.testing.assert_allclose(as_channels(as_channels(gray, 3), 1), gray, atol=1e-7)
+
+
+def test_there_are_eight_ways_to_turn_and_each_is_undone() -> None:
+    image = np.arange(24).reshape(1, 2, 3, 4)
+    found = {turned(image, way, (1, 2)).tobytes() for way in range(8)}
+    assert len(found) == 8
+    for way in range(8):
+        assert np.array_equal(turned_back(turned(image, way, (1, 2)), way, (1, 2)), image)

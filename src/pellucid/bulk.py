@@ -211,17 +211,16 @@ def _pool(denoiser: Denoiser, count: int, processes: bool) -> Executor:
     if not processes:
         return ThreadPoolExecutor(count)
     # Started afresh, not forked: a fork would inherit the engine's locks without its threads.
-    return ProcessPoolExecutor(
-        count, get_context("spawn"), _begin_worker, (denoiser.path, denoiser.engine, denoiser.value_range)
-    )
+    settings = (denoiser.path, denoiser.engine, denoiser.value_range, denoiser.ensemble)
+    return ProcessPoolExecutor(count, get_context("spawn"), _begin_worker, settings)
 
 
 _opened: list[Denoiser] = []  # in a worker process, its own model
 
 
-def _begin_worker(path: Path, engine: str, value_range: tuple[float, float] | None) -> None:
+def _begin_worker(path: Path, engine: str, value_range: tuple[float, float] | None, ensemble: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one alone decides
-    _opened.append(Denoiser(path, threads=1, engine=engine, value_range=value_range))
+    _opened.append(Denoiser(path, 1, engine, value_range, ensemble=ensemble))
 
 
 def _in_worker(jobs: Sequence[Job], limits: Limits, strict: bool) -> list[Result]:

@@ -138,3 +138,27 @@ def as_channels(image: Image, channels: int) -> Image:
     if channels == 1:
         return np.asarray(image.mean(axis=-1, keepdims=True, dtype=np.float32))
     return np.repeat(image, channels, axis=-1)
+
+
+def turned(array: NDArray[Any], way: int, axes: tuple[int, int] = (0, 1)) -> NDArray[Any]:
+    """Mirror and turn: one of the eight ways (0 to 7, of which 0 changes nothing) to lay a square on itself.
+
+    Parameters
+    ----------
+    array : any shape
+    way : the sum of 1 to mirror the first axis, 2 to mirror the second, 4 to exchange them in the end
+    axes : height and width
+
+    Returns
+    -------
+    A view.
+    """
+    for bit, axis in enumerate(axes):
+        if way >> bit & 1:
+            array = np.flip(array, axis)
+    return array.swapaxes(*axes) if way & 4 else array
+
+
+def turned_back(array: NDArray[Any], way: int, axes: tuple[int, int] = (0, 1)) -> NDArray[Any]:
+    """Undo `turned`."""
+    return turned(array.swapaxes(*axes) if way & 4 else array, way & 3, axes)

@@ -91,7 +91,7 @@ def write_html(
     card = denoiser.card
     facts = {
         "data": split.about,
-        "model": f"{card.network}, {card.channels} channel(s)",
+        "model": f"{denoiser.name}, {card.channels} channel(s)",
         "trained for": card.noise,
         "trained on": card.trained_on,
     }

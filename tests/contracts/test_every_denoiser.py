@@ -12,6 +12,8 @@ from pellucid.corruptions import parse
 from pellucid.denoise import Denoise, Denoiser
 from pellucid.metrics import psnr
 
+pytestmark = pytest.mark.one_backend
+
 CLASSICAL = {str(one): one for candidates in FAMILIES.values() for one in (candidates[0], candidates[-1])}
 SIZES = [(1, 1), (3, 8), (28, 28), (33, 50)]
 

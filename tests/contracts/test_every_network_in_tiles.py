@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from networks import DENOISERS, shaken, written
 from pellucid.denoise import TILE, WHOLE, Denoiser
 from pellucid.errors import PellucidError
+from pellucid.images import turned, turned_back
 from pellucid.tiling import Tiling
 
 pytestmark = pytest.mark.keras
@@ -53,6 +54,16 @@ def test_a_large_image_is_run_in_tiles(denoiser: Denoiser, monkeypatch: pytest.M
     assert len(sizes) > 1
     assert max(max(size) for size in sizes) <= TILE + 2 * denoiser.tiling.margin
     np.testing.assert_allclose(result, piece(image), atol=1e-5)
+
+
+def test_an_ensemble_is_the_mean_over_eight_ways_in_tiles_too(denoiser: Denoiser) -> None:
+    ensemble = Denoiser(denoiser.path, ensemble=True)
+    grid, channels = denoiser.card.multiple_of, denoiser.card.channels
+    images = np.random.default_rng(0).random((2, 12 * grid, 9 * grid, channels), dtype=np.float32)
+    ways = [turned_back(denoiser.batch(turned(images, way, (1, 2))), way, (1, 2)) for way in range(8)]
+    np.testing.assert_allclose(ensemble.batch(images), np.mean(ways, axis=0), atol=1e-6)
+    tiled = ensemble.in_tiles(images[0], Tiling(2 * grid, denoiser.card.halo, grid))
+    np.testing.assert_allclose(tiled, ensemble.piece(images[0]), atol=1e-5)
 
 
 def test_a_halo_that_is_too_small_would_show(denoiser: Denoiser) -> None:

@@ -80,7 +80,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
     if options.limit < 0:
         raise PellucidError(f"--limit expects 0 (all) or more; got {options.limit}.")
-    denoiser = Denoiser(options.model)
+    denoiser = Denoiser(options.model, ensemble=options.ensemble)
     split = _load(options, labels=options.recognise is not None)
     judged = []
     say(split.about)
@@ -91,7 +91,7 @@ def evaluate(options: argparse.Namespace) -> int:
     for noise in options.noise or [str(PAIRED) if options.noisy else denoiser.card.noise]:
         settings = {"seed": options.seed, "limit": options.limit, "bm3d": options.bm3d}
         recogniser = recognition.Recogniser(classifier, split.test) if classifier else None
-        scores = compare(denoiser, denoiser.card.network, split, noise, **settings, watch=recogniser)
+        scores = compare(denoiser, denoiser.name, split, noise, **settings, watch=recogniser)
         judged.append(Judged(noise, scores, recogniser.result() if recogniser else None))
         table = make_table(*HEADINGS, numbers=len(HEADINGS) - 1)
         for row in rows(scores):

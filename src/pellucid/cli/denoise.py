@@ -13,13 +13,13 @@ from pellucid.cli.output import SOME_FAILED, one_line, say
 from pellucid.errors import PellucidError
 
 if TYPE_CHECKING:
+    from pellucid.denoise import Denoiser
     from pellucid.formats import Limits
 
 
 def denoise(options: argparse.Namespace) -> int:
     """Denoise what was named; return 0, or 1 if some of several files failed."""
     from pellucid.bulk import denoise_files, plan
-    from pellucid.denoise import Denoiser
     from pellucid.formats import Limits
     from pellucid.memory import parse_size
     from pellucid.progress import progress
@@ -36,8 +36,7 @@ def denoise(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
-    threads = 1 if len(jobs) > 1 else 0
-    denoiser = Denoiser(options.model, threads, options.engine, value_range(options.range))
+    denoiser = _open(options, 1 if len(jobs) > 1 else 0)
     if len(jobs) == 1:
         height = _rows_to_watch(jobs[0].source)
         with progress("denoising", height, "rows", enabled=height > 0) as report:
@@ -60,6 +59,13 @@ def denoise(options: argparse.Namespace) -> int:
     for _, reason in outcome.failed:
         sys.stderr.write(f"pellucid: {one_line(reason)}\n")
     return SOME_FAILED if outcome.failed else 0
+
+
+def _open(options: argparse.Namespace, threads: int = 0) -> Denoiser:
+    from pellucid.denoise import Denoiser
+
+    limits = value_range(options.range)
+    return Denoiser(options.model, threads, options.engine, limits, ensemble=options.ensemble)
 
 
 def value_range(text: str | None) -> tuple[float, float] | None:
@@ -92,11 +98,10 @@ def _say_notes(notes: Mapping[str, int], files: int) -> None:
 
 def _pipe(options: argparse.Namespace, limits: Limits) -> int:
     """Denoise standard input; write standard output, or the file named by -o."""
-    from pellucid.denoise import Denoiser
     from pellucid.formats import read_picture, write_picture
     from pellucid.single import Judge, denoise_picture
 
-    denoiser = Denoiser(options.model, engine=options.engine, value_range=value_range(options.range))
+    denoiser = _open(options)
     picture = read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name="standard input")
     clean, notes = denoise_picture(denoiser, picture, Judge("standard input", options.strict))
     _say_notes(dict.fromkeys(map(str, notes), 1), 1)

@@ -19,12 +19,12 @@ def judge(options: argparse.Namespace) -> int:
     from pellucid.noreference.sample import Files, find, take
     from pellucid.noreference.verdict import headings, rows, verdict
 
-    denoiser = Denoiser(options.model)
+    denoiser = Denoiser(options.model, ensemble=options.ensemble)
     limits = value_range(options.range)
     images, *second = (
         Files(paths, limits) for paths in find(options.images, options.second, recursive=options.recursive)
     )
-    judgement = judge_images({denoiser.card.network: denoiser}, images, *second)
+    judgement = judge_images({denoiser.name: denoiser}, images, *second)
     columns = headings(judgement)
     table = make_table(*columns, numbers=len(columns) - 1)
     for row in rows(judgement):

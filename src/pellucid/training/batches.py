@@ -14,7 +14,7 @@ from pellucid.corruptions import Batch, Corruption
 from pellucid.datasets.pairs import with_noise
 from pellucid.datasets.sources import Images, sizes, stack
 from pellucid.errors import PellucidError
-from pellucid.images import Image
+from pellucid.images import Image, turned
 from pellucid.randomness import Stream, generator
 from pellucid.training.unreadable import Unreadable
 
@@ -102,16 +102,10 @@ class Patches:
         rng = generator(self._seed, Stream.CROP, 2 * epoch + (self._stream == Stream.TRAIN), index)
         top, left = (int(rng.integers(0, have - need + 1)) for need, have in zip(self.shape, image.shape, strict=False))
         patch = image[top : top + self.shape[0], left : left + self.shape[1]]
-        return _turned(patch, int(rng.integers(8))) if self._augment else patch
-
-
-def _turned(patch: Image, way: int) -> Image:
-    """One of the eight ways to lay a square on itself; four for a rectangle."""
-    if way & 1:
-        patch = patch[::-1]
-    if way & 2:
-        patch = patch[:, ::-1]
-    return patch.swapaxes(0, 1) if way & 4 and patch.shape[0] == patch.shape[1] else patch
+        if not self._augment:
+            return patch
+        way = int(rng.integers(8))
+        return turned(patch, way if patch.shape[0] == patch.shape[1] else way & 3)
 
 
 class Batches:
