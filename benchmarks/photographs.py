@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("test", type=Path, nargs="?")
     parser.add_argument("--levels", type=float, nargs="+", default=[15, 25, 50], help="sigma, of 255")
     parser.add_argument("--out", type=Path, help="run folder to keep")
-    parser.add_argument("--model", type=Path, help="judge this run instead of training one")
+    parser.add_argument("--run", type=Path, help="judge this run instead of training one")
     given, options = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "photographs"
@@ -101,8 +101,8 @@ def main() -> None:
             unpack(given.test, folder / "test")
         else:
             bundled(folder)
-        run = given.model or given.out or Path(name) / "run"
-        if not given.model:
+        run = given.run or given.out or Path(name) / "run"
+        if not given.run:
             train(folder, run, ["--noise", NOISE, *options])
         images, tuning = (FileImages(find_images(folder / part)) for part in ("test", "train"))
         judge(run, images, tuning, given.levels)
