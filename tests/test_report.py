@@ -42,7 +42,9 @@ def test_the_report_is_one_page_that_does_not_change(
 
 
 @pytest.mark.keras
-def test_an_ensemble_is_judged_as_one(trained: tuple[Path, str], digits: Path, command: Command, tmp_path: Path) -> None:
+def test_an_ensemble_is_judged_as_one(
+    trained: tuple[Path, str], digits: Path, command: Command, tmp_path: Path
+) -> None:
     done = command("evaluate", digits, "-m", trained[0], "--limit", 4, "--ensemble", "--html", "page.html")
     assert done.returncode == 0, done.stderr
     for text in (done.stdout, (tmp_path / "page.html").read_text()):
