@@ -34,6 +34,7 @@ def test_every_network_learns_on_digits(name: str, digits: Path, command: Comman
     assert found[name]["psnr"] > found["noisy"]["psnr"] + 2
 
 
+@pytest.mark.one_backend
 def test_the_photos_recipe_learns_on_colour_images_of_many_sizes(command: Command, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()

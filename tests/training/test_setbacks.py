@@ -65,6 +65,7 @@ def test_the_history_for_tensorboard_is_whole_after_a_break(small: Path, tmp_pat
     assert [found["loss", epoch] for epoch in (1, 2, 3)] == pytest.approx([epoch.loss for epoch in run.history])
 
 
+@pytest.mark.one_backend
 def test_a_run_is_repeated_and_compared(small: Path, command: Command, tmp_path: Path) -> None:
     shutil.copy(small, tmp_path / "data.npz")
     assert command("train", "data.npz", *SIZES, "--epochs", 1, "--out", "run").returncode == 0
