@@ -4,8 +4,9 @@ TRAIN and TEST are folders of images, or a .zip file of them; without them, the 
 scikit-image are used, at half their size, so that little is left of their compression. One network is trained for a
 range of noise levels with the recipe `photos`; it and BM3D (which is told the noise level) then get the same noisy
 images. Noise is Gaussian and not clipped, as the literature has it; results are clipped to [0, 1]. The curve is the
-validation loss, as dB of the mean squared error over all noise levels, against the minutes of training. Needs
-`pip install bm3d`, whose licence allows non-commercial use only.
+validation loss, as dB of the mean squared error over all noise levels, against the minutes of training. Further options
+are those of `pellucid train`, values joined by `=`: `--epochs=90`. Needs `pip install bm3d`, whose licence allows
+non-commercial use only.
 """
 
 from __future__ import annotations
