@@ -13,7 +13,7 @@ from pellucid.errors import PellucidError
 from pellucid.images import turned, turned_back
 from pellucid.tiling import Tiling
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.one_backend]
 
 
 @pytest.fixture(scope="module", params=[(name, channels) for name in DENOISERS for channels in (1, 3)], ids=str)
