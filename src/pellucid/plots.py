@@ -61,7 +61,7 @@ def gallery(
         line[0].set_ylabel(label)
     for axis, note in zip(axes[-1], notes, strict=False):
         axis.set_xlabel(note, fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, wrap=True)
     figure.tight_layout(pad=0.4)
     return figure
 
