@@ -26,7 +26,7 @@ unit: $(VENV)/.test
 	$(PYTEST)
 
 jax: $(VENV)/.test  ## the contracts once more on the second backend
-	KERAS_BACKEND=jax $(PYTEST) -q -m "not one_backend" tests/contracts tests/training
+	KERAS_BACKEND=jax $(PYTEST) -q -m "keras and not one_backend"
 
 wheel: $(VENV)/.test  ## the built wheel denoises in an environment without Keras
 	rm -rf .build && $(BIN)/python -m build --wheel --outdir .build

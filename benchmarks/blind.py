@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pellucid
-from pellucid.evaluation import evaluate
+from pellucid.evaluation.compare import evaluate
 
 
 def main() -> None:

@@ -20,16 +20,17 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 
 import pellucid
-from pellucid.classical import FAMILIES, GaussianBlur
-from pellucid.corruptions import parse
-from pellucid.datasets.sources import find_images
-from pellucid.denoise import Denoise, Denoiser
-from pellucid.formats import read_image
-from pellucid.images import Image, middle, to_unit
-from pellucid.noreference.heldout import HeldOut, ask, hide, mean, run
-from pellucid.noreference.judging import tune
-from pellucid.noreference.pairs import pair_errors
-from pellucid.noreference.residual import structure, whiteness
+from pellucid.evaluation.blind.heldout import HeldOut, ask, hide, mean, run
+from pellucid.evaluation.blind.judging import tune
+from pellucid.evaluation.blind.pairs import pair_errors
+from pellucid.evaluation.blind.residual import structure, whiteness
+from pellucid.evaluation.classical import FAMILIES, GaussianBlur
+from pellucid.images.contract import Image, to_unit
+from pellucid.images.finding import find_images
+from pellucid.images.formats import read_image
+from pellucid.images.geometry import middle
+from pellucid.inference.denoiser import Denoise, Denoiser
+from pellucid.noise.corruptions import parse
 
 NOISES = (
     "gaussian:0.02",

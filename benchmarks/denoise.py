@@ -24,9 +24,10 @@ import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
-from pellucid.bulk import denoise_files, plan, usable_processors
+from pellucid.common.machine import usable_processors
 from pellucid.datasets.strokes import draw_digits
-from pellucid.denoise import Denoiser
+from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.many_files import denoise_files, plan
 
 BARE = """
 import sys, numpy as np, onnxruntime as ort

@@ -25,16 +25,18 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.ndimage import grey_closing, label, median_filter
 from skimage.filters import threshold_otsu
 
-from pellucid.classical import tune
-from pellucid.corruptions import PAIRED
+from pellucid.common.randomness import Stream
 from pellucid.datasets import load
-from pellucid.denoise import Denoiser
-from pellucid.evaluation import TUNING_SIDE, Scored, evaluate, noisy_copy, tune_classical
-from pellucid.formats import read_image
-from pellucid.images import middle
-from pellucid.randomness import Stream
-from pellucid.report import Judged, write_html
-from pellucid.verdict import verdict
+from pellucid.datasets.pairs import noisy_copy
+from pellucid.evaluation.classical import tune
+from pellucid.evaluation.compare import TUNING_SIDE, evaluate, tune_classical
+from pellucid.evaluation.report import Judged, write_html
+from pellucid.evaluation.scores import Scored
+from pellucid.evaluation.verdict import verdict
+from pellucid.images.formats import read_image
+from pellucid.images.geometry import middle
+from pellucid.inference.denoiser import Denoiser
+from pellucid.noise.corruptions import PAIRED
 
 TRAINING = (
     *("--model", "residual:widths=24/48,depth=1", "--epochs", "12", "--batch-size", "8"),

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.artifact import Card, write
-from pellucid.denoise import Denoiser
-from pellucid.engines import ENGINES
-from pellucid.export import to_onnx
-from pellucid.models import NETWORKS, build
-from pellucid.models.graph import receptive_field
+from pellucid.inference.denoiser import Denoiser
+from pellucid.modelfile.card import Card
+from pellucid.modelfile.engines import ENGINES
+from pellucid.modelfile.export import to_onnx
+from pellucid.modelfile.file import write
+from pellucid.networks.graph import receptive_field
+from pellucid.networks.registry import NETWORKS, build
 
 CASES = ((128, 28), (1, 28), (1, 512))
 

@@ -57,7 +57,7 @@ def valid_files() -> dict[str, bytes]:
     import tifffile
     from PIL import Image
 
-    from pellucid.formats import Form, Picture, write_picture
+    from pellucid.images.formats import Form, Picture, write_picture
 
     rng = np.random.default_rng(0)
     byte = {shape: rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((13, 17), (13, 17, 3), (13, 17, 4))}
@@ -219,8 +219,8 @@ def _repair(data: bytearray) -> None:
 
 def check(data: bytes, folder: Path) -> str:
     """Read and write one file; return 'read', 'refused', or what is wrong."""
-    from pellucid.errors import PellucidError
-    from pellucid.formats import Limits, probe, read_picture, write_picture
+    from pellucid.common.errors import PellucidError
+    from pellucid.images.formats import Limits, probe, read_picture, write_picture
 
     limits = Limits(pixels=PIXELS)
     path = folder / "a\nfile"

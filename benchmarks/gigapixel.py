@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from pellucid.denoise import Denoiser
-from pellucid.memory import parse_size
-from pellucid.streaming import TILE, TiffRows
+from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.memory import parse_size
+from pellucid.inference.streaming import TILE, TiffRows
 
 PEAK = """
 import resource, subprocess, sys

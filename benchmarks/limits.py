@@ -18,14 +18,14 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.artifact import Card
-from pellucid.corruptions import parse
+from pellucid.common.randomness import Stream, generator
 from pellucid.datasets import Split, load
-from pellucid.denoise import Denoiser
-from pellucid.formats import write_image
-from pellucid.limits import check, describe
-from pellucid.randomness import Stream, generator
-from pellucid.single import Job, denoise_file
+from pellucid.domain import check, describe
+from pellucid.images.formats import write_image
+from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.one_file import Job, denoise_file
+from pellucid.modelfile.card import Card
+from pellucid.noise.corruptions import parse
 from pellucid.training.batches import Batches, Patches
 
 Array = NDArray[np.float32]

@@ -20,9 +20,11 @@ import numpy as np
 
 def valid_files() -> list[bytes]:
     """Small files of every network, gray and colour, as training would write them."""
-    from pellucid.artifact import Card, write
-    from pellucid.export import to_onnx
-    from pellucid.models import build, require_keras
+    from pellucid.modelfile.card import Card
+    from pellucid.modelfile.export import to_onnx
+    from pellucid.modelfile.file import write
+    from pellucid.networks.keras import require_keras
+    from pellucid.networks.registry import build
 
     require_keras().utils.set_random_seed(0)
     files = []

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.denoise import Denoiser
-from pellucid.models import build
-from pellucid.models.graph import multiply_adds
+from pellucid.inference.denoiser import Denoiser
+from pellucid.networks.graph import multiply_adds
+from pellucid.networks.registry import build
 
 SHAPES = ((512, 28, 28, 1), (1, 512, 512, 1))
 

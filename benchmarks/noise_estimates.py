@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from pellucid.corruptions import parse
 from pellucid.datasets import NAMED, load
-from pellucid.datasets.sources import FileImages, find_images
-from pellucid.formats import read_image
-from pellucid.images import Image
+from pellucid.datasets.sources import FileImages
+from pellucid.images.contract import Image
+from pellucid.images.finding import find_images
+from pellucid.images.formats import read_image
 from pellucid.noise import Inspection, inspect
+from pellucid.noise.corruptions import parse
 
 Noise = Callable[[Image, np.random.Generator], Image]
 

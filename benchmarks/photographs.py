@@ -22,11 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.classical import BlockMatching
-from pellucid.datasets.sources import FileImages, find_images
-from pellucid.denoise import Denoiser
-from pellucid.evaluation import evaluate, tune_classical
-from pellucid.formats import write_image
+from pellucid.datasets.sources import FileImages
+from pellucid.evaluation.classical import BlockMatching
+from pellucid.evaluation.compare import evaluate, tune_classical
+from pellucid.images.finding import find_images
+from pellucid.images.formats import write_image
+from pellucid.inference.denoiser import Denoiser
 
 NOISE = "gaussian:0.045-0.21:unclipped"
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pellucid.models import build
+from pellucid.networks.registry import build
 from pellucid.training.config import Config
 
 CHANGES = {

@@ -18,13 +18,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from pellucid.corruptions import parse
+from pellucid.common.randomness import Stream
 from pellucid.datasets import load
-from pellucid.models import NETWORKS, build
-from pellucid.models.graph import multiply_adds
-from pellucid.randomness import Stream
-from pellucid.training.batches import Batches, Patches, prefetch
+from pellucid.networks.graph import multiply_adds
+from pellucid.networks.registry import NETWORKS, build
+from pellucid.noise.corruptions import parse
+from pellucid.training.batches import Batches, Patches
 from pellucid.training.folding import folded
+from pellucid.training.prefetch import prefetch
 
 BATCH = 128
 SIZE = 4096  # of the square matrices

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.formats import write_image
+from pellucid.images.formats import write_image
 
 SIDE = 256
 

@@ -20,8 +20,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from pellucid.engines import ENGINES
-from pellucid.export import UNFOLD
+from pellucid.modelfile.engines import ENGINES
+from pellucid.modelfile.export import UNFOLD
 
 Array = NDArray[np.float32]
 WIDTH = 32

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.artifact import Card, write
-from pellucid.export import to_onnx
-from pellucid.formats import write_image
-from pellucid.models import build
+from pellucid.images.formats import write_image
+from pellucid.modelfile.card import Card
+from pellucid.modelfile.export import to_onnx
+from pellucid.modelfile.file import write
+from pellucid.networks.registry import build
 
 folder = Path(sys.argv[1])
 card = Card("classic", 1, 4, 11, "gaussian:0.5", "nothing", "2026-01-01T00:00:00+00:00")

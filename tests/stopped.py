@@ -7,7 +7,7 @@ import json
 import signal
 from pathlib import Path
 
-from pellucid.workflow import train
+from pellucid.runs.train import train
 
 SIZES = ("--epochs", "3", "--batch-size", "32", "--limit", "640", "--learning-rate", "0.01", "--checkpoint-every", "0")
 

@@ -15,28 +15,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pellucid import classical, metrics, models, plots
-    from pellucid.corruptions import parse as corruption
+    from pellucid import networks
+    from pellucid.common import PellucidError
     from pellucid.datasets import load
-    from pellucid.denoise import Denoiser
-    from pellucid.errors import PellucidError
-    from pellucid.evaluation import evaluate
-    from pellucid.formats import read_image, write_image
-    from pellucid.workflow import train
+    from pellucid.evaluation import classical, evaluate, metrics, pictures
+    from pellucid.images import read_image, write_image
+    from pellucid.inference import Denoiser
+    from pellucid.noise import parse as corruption
+    from pellucid.runs import train
 
 _PLACES = {
-    "Denoiser": ("pellucid.denoise", "Denoiser"),
-    "PellucidError": ("pellucid.errors", "PellucidError"),
-    "classical": ("pellucid.classical", None),
-    "corruption": ("pellucid.corruptions", "parse"),
+    "Denoiser": ("pellucid.inference", "Denoiser"),
+    "PellucidError": ("pellucid.common", "PellucidError"),
+    "classical": ("pellucid.evaluation.classical", None),
+    "corruption": ("pellucid.noise", "parse"),
     "evaluate": ("pellucid.evaluation", "evaluate"),
     "load": ("pellucid.datasets", "load"),
-    "metrics": ("pellucid.metrics", None),
-    "models": ("pellucid.models", None),
-    "plots": ("pellucid.plots", None),
-    "read_image": ("pellucid.formats", "read_image"),
-    "train": ("pellucid.workflow", "train"),
-    "write_image": ("pellucid.formats", "write_image"),
+    "metrics": ("pellucid.evaluation.metrics", None),
+    "networks": ("pellucid.networks", None),
+    "pictures": ("pellucid.evaluation.pictures", None),
+    "read_image": ("pellucid.images", "read_image"),
+    "train": ("pellucid.runs", "train"),
+    "write_image": ("pellucid.images", "write_image"),
 }
 
 __all__ = [
@@ -47,8 +47,8 @@ __all__ = [
     "evaluate",
     "load",
     "metrics",
-    "models",
-    "plots",
+    "networks",
+    "pictures",
     "read_image",
     "train",
     "write_image",

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pellucid.common.errors import PellucidError
 from pellucid.datasets import ArrayImages, Images, load
 from pellucid.datasets.labels import numbered
 from pellucid.datasets.strokes import draw_digits
-from pellucid.errors import PellucidError
-from pellucid.formats import write_image
+from pellucid.images.formats import write_image
 
 CLASSES = np.random.default_rng(0).integers(0, 5, 60).astype(np.uint8)
 IMAGES = np.repeat(CLASSES * 50, 6 * 7).reshape(60, 6, 7)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pellucid.common.errors import PellucidError
 from pellucid.datasets import NAMED, Images, Split, load
 from pellucid.datasets.idx import read_idx
-from pellucid.errors import PellucidError
-from pellucid.formats import write_image
+from pellucid.images.formats import write_image
 
 
 def contents(images: Images) -> list[bytes]:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pellucid.common.errors import PellucidError
 from pellucid.datasets import Split, load
-from pellucid.datasets.intensity import doubt, gains
+from pellucid.datasets.brightness import doubt, gains
 from pellucid.datasets.pairs import PairedImages
-from pellucid.errors import PellucidError
-from pellucid.formats import write_image
+from pellucid.images.formats import write_image
 
 Folders = tuple[Path, Path]
 

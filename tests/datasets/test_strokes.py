@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pellucid.common.errors import PellucidError
 from pellucid.datasets.strokes import draw_digits
-from pellucid.errors import PellucidError
 
 Digits = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

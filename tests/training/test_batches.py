@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.corruptions import parse
+from pellucid.common.randomness import Stream
 from pellucid.datasets import ArrayImages
-from pellucid.randomness import Stream
-from pellucid.training.batches import Batches, Patches, prefetch
+from pellucid.noise.corruptions import parse
+from pellucid.training.batches import Batches, Patches
+from pellucid.training.prefetch import prefetch
 from pellucid.training.schedule import schedule
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (50, 12, 10), dtype=np.uint8)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from pellucid.errors import PellucidError
+from pellucid.common.errors import PellucidError
 from pellucid.training.checkpoints import Checkpoints, newest, numbered, read
 from pellucid.training.state import Epoch, State
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from networks import DENOISERS
-from pellucid.models import build, parse
+from pellucid.networks.registry import build, parse
+from small_networks import DENOISERS
 
 pytestmark = pytest.mark.keras
 

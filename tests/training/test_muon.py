@@ -11,7 +11,7 @@ pytestmark = pytest.mark.keras
 @pytest.mark.parametrize("shape", [(288, 32), (16, 64), (40, 40)])
 @pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
 def test_every_direction_gets_about_the_same_step(shape: tuple[int, int], size: float) -> None:
-    from pellucid.training.muon import orthogonal
+    from pellucid.training.optimizers import orthogonal
 
     matrix = (size * np.random.default_rng(0).normal(size=shape)).astype(np.float32)
     found = np.linalg.svd(np.asarray(orthogonal(matrix)), compute_uv=False)
@@ -22,7 +22,7 @@ def test_every_direction_gets_about_the_same_step(shape: tuple[int, int], size: 
 
 @pytest.mark.parametrize("size", [0.0, 1e-45, 1e-30, 1e-19, 1e-15])
 def test_nothing_makes_no_step(size: float) -> None:
-    from pellucid.training.muon import orthogonal
+    from pellucid.training.optimizers import orthogonal
 
     matrix = np.full((72, 16), size, dtype=np.float32)
     assert np.abs(np.asarray(orthogonal(matrix))).max() < 1e-2
@@ -31,7 +31,7 @@ def test_nothing_makes_no_step(size: float) -> None:
 def test_inner_kernels_turn_and_the_others_follow_adam() -> None:
     import keras
 
-    from pellucid.training.muon import SCALE, Muon
+    from pellucid.training.optimizers import SCALE, Muon
 
     rng = np.random.default_rng(0)
     kernel, stem, bias = (

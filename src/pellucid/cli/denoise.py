@@ -9,21 +9,57 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pellucid.cli.options import (
+    add_model,
+    add_range,
+    add_recursive,
+    value_range,
+)
 from pellucid.cli.output import SOME_FAILED, one_line, say
-from pellucid.errors import PellucidError
+from pellucid.common import PellucidError
 
 if TYPE_CHECKING:
-    from pellucid.denoise import Denoiser
-    from pellucid.formats import Limits
+    from pellucid.images import Limits
+    from pellucid.inference import Denoiser
 
 
-def denoise(options: argparse.Namespace) -> int:
+ABOUT = "denoise image files with a trained model"
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    command.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="image files, folders, patterns such as 'scans/*.png'; - reads standard input",
+    )
+    add_model(command)
+    command.add_argument("-o", "--output", help="file to write; for several images, a folder; - writes standard output")
+    add_recursive(command)
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace outputs that exist; inputs are never replaced"
+    )
+    command.add_argument("--skip-existing", action="store_true", help="leave out images whose output exists")
+    command.add_argument(
+        "--memory", metavar="SIZE", help="stay within this much memory, as in 500MB; TIFF and .npy are streamed"
+    )
+    add_range(command)
+    command.add_argument(
+        "--strict", action="store_true", help="refuse images outside of what the model was trained for"
+    )
+    command.add_argument("--engine", default="auto", help="onnxruntime (auto takes it) or openvino")
+    command.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="files at a time (default: one per processor)"
+    )
+    command.add_argument("--max-pixels", type=float, metavar="N", help="refuse larger images (default 2.7e8)")
+
+
+def run(options: argparse.Namespace) -> int:
     """Denoise what was named; return 0, or 1 if some of several files failed."""
-    from pellucid.bulk import denoise_files, plan
-    from pellucid.formats import Limits
-    from pellucid.memory import parse_size
-    from pellucid.progress import progress
-    from pellucid.single import denoise_file
+    from pellucid.common import progress
+    from pellucid.images import Limits
+    from pellucid.inference import denoise_file, denoise_files, parse_size, plan
 
     limits = Limits(pixels=int(options.max_pixels)) if options.max_pixels else Limits()
     memory = parse_size(options.memory) if options.memory else 0
@@ -62,28 +98,16 @@ def denoise(options: argparse.Namespace) -> int:
 
 
 def _open(options: argparse.Namespace, threads: int = 0) -> Denoiser:
-    from pellucid.denoise import Denoiser
+    from pellucid.inference import Denoiser
 
     limits = value_range(options.range)
     return Denoiser(options.model, threads, options.engine, limits, ensemble=options.ensemble)
 
 
-def value_range(text: str | None) -> tuple[float, float] | None:
-    """Read LOW-HIGH; None stays None."""
-    if text is None:
-        return None
-    low, _, high = text.partition("-")
-    try:
-        return float(low), float(high)
-    except ValueError:
-        raise PellucidError(f"a range of values is written LOW-HIGH, as in 0-4095; got {text!r}.") from None
-
-
 def _rows_to_watch(path: Path) -> int:
     """Return the height of an image that is large enough to take a while, else 0."""
-    from pellucid.denoise import WHOLE
-    from pellucid.formats import probe
-    from pellucid.streaming import LIMITS
+    from pellucid.images import probe
+    from pellucid.inference import LIMITS, WHOLE
 
     with contextlib.suppress(PellucidError):  # whatever is wrong with the file, reading it will say so
         height, width, _ = probe(path, limits=LIMITS)
@@ -98,8 +122,8 @@ def _say_notes(notes: Mapping[str, int], files: int) -> None:
 
 def _pipe(options: argparse.Namespace, limits: Limits) -> int:
     """Denoise standard input; write standard output, or the file named by -o."""
-    from pellucid.formats import read_picture, write_picture
-    from pellucid.single import Judge, denoise_picture
+    from pellucid.images import read_picture, write_picture
+    from pellucid.inference import Judge, denoise_picture
 
     denoiser = _open(options)
     picture = read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name="standard input")

@@ -6,17 +6,34 @@ import argparse
 import sys
 from pathlib import Path
 
+from pellucid.cli.options import (
+    add_recursive,
+)
 from pellucid.cli.output import SOME_FAILED, make_table, one_line, say, show_table
-from pellucid.errors import PellucidError
+from pellucid.common import PellucidError
+
+ABOUT = "estimate what noise is in your images, and what to train against it"
 
 
-def inspect(options: argparse.Namespace) -> int:
+def add(command: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    command.add_argument(
+        "images", nargs="+", metavar="IMAGES", help="image files, folders, patterns, .npy; or one data set, as mnist"
+    )
+    add_recursive(command)
+    command.add_argument(
+        "--limit", type=int, default=40, metavar="N", help="look at N images, evenly chosen (default 40; 0: all)"
+    )
+    command.add_argument("-o", "--output", metavar="PICTURE", help="draw the noise against brightness there")
+    command.add_argument("--json", metavar="FILE", help="write the findings there, too")
+
+
+def run(options: argparse.Namespace) -> int:
     """Say what noise is in the images that were named; return 0, or 1 if some of several files failed."""
-    from pellucid import plots
-    from pellucid.bulk import find
-    from pellucid.files import write_text
+    from pellucid.common import write_text
+    from pellucid.datasets import is_data, read_data, read_files
+    from pellucid.images import find, save_figure
     from pellucid.noise import doubts, draw, inspect
-    from pellucid.noise.reading import is_data, read_data, read_files
 
     if options.limit < 0:
         raise PellucidError(f"--limit expects 0 (all) or more; got {options.limit}.")
@@ -37,7 +54,7 @@ def inspect(options: argparse.Namespace) -> int:
     if options.json:
         write_text(Path(options.json), found.to_json(doubts(found)))
     if options.output:
-        plots.save(draw(found), options.output)
+        save_figure(draw(found), options.output)
         say(f"\npicture: {options.output}")
     for reason in failed:
         sys.stderr.write(f"pellucid: {one_line(reason)}\n")

@@ -5,19 +5,35 @@ from __future__ import annotations
 import argparse
 import json
 
-from pellucid.cli.denoise import value_range
+from pellucid.cli.options import (
+    add_model,
+    add_range,
+    add_recursive,
+    value_range,
+)
 from pellucid.cli.output import make_table, say, show_table
 
+ABOUT = "judge a model on noisy images alone, or on two shots of a scene"
 
-def judge(options: argparse.Namespace) -> int:
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    command.add_argument("images", nargs="+", metavar="NOISY", help="noisy image files, folders, patterns")
+    add_model(command)
+    command.add_argument("--second", metavar="SHOT", help="second shot of an image, or folder of them, same names")
+    add_recursive(command)
+    add_range(command)
+    command.add_argument("--json", metavar="FILE", help="write all marks there")
+    command.add_argument("-o", "--output", metavar="PICTURE", help="draw noisy, denoised, residual, autocorrelation")
+
+
+def run(options: argparse.Namespace) -> int:
     """Print the marks beside the classical filters', and the verdict."""
-    from pellucid import plots
-    from pellucid.denoise import Denoiser
-    from pellucid.files import write_text
-    from pellucid.noreference import judge as judge_images
-    from pellucid.noreference.plots import residuals
-    from pellucid.noreference.sample import Files, find, take
-    from pellucid.noreference.verdict import headings, rows, verdict
+    from pellucid.common import write_text
+    from pellucid.evaluation.blind import Files, find, headings, residuals, rows, take, verdict
+    from pellucid.evaluation.blind import judge as judge_images
+    from pellucid.images import save_figure
+    from pellucid.inference import Denoiser
 
     denoiser = Denoiser(options.model, ensemble=options.ensemble)
     limits = value_range(options.range)
@@ -35,6 +51,6 @@ def judge(options: argparse.Namespace) -> int:
     if options.json:
         write_text(options.json, json.dumps(judgement.plain(), indent=2) + "\n")
     if options.output:
-        plots.save(residuals(denoiser, take(images).judged), options.output)
+        save_figure(residuals(denoiser, take(images).judged), options.output)
         say(options.output)
     return 0

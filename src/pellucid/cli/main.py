@@ -6,11 +6,44 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 
-from pellucid.cli.options import COMMANDS, make_parser
 from pellucid.cli.output import INTERRUPTED, USER_ERROR, one_line
-from pellucid.errors import PellucidError, unknown
+from pellucid.common import PellucidError, unknown
+
+COMMANDS = ("inspect", "train", "denoise", "repeat", "evaluate", "judge", "show", "summary", "data")
+"""Each is a module of this room: what it is about, its options, what it does. At their top they import nothing heavy:
+`pellucid --help` answers at once."""
+
+EXAMPLES = """\
+examples:
+  pellucid inspect ./scans                             what noise they have
+  pellucid train                                       MNIST, or the embedded digits
+  pellucid train ./scans --noise gaussian:0.1-0.3      your own images
+  pellucid train --noisy ./stained --clean ./pages     real pairs, the same names in both
+  pellucid denoise noisy.png -m runs/latest            writes noisy.denoised.png
+  pellucid evaluate mnist -m runs/latest               a table beside the classical filters
+"""
+
+
+def make_parser(version: str, command: str) -> argparse.ArgumentParser:
+    """Build the parser; only `command` gets its options, so that no other's are paid for."""
+    parser = argparse.ArgumentParser(
+        prog="pellucid",
+        description="Train a small denoiser on your own images, see whether it helps, use it anywhere.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pellucid {version}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = import_module(f"pellucid.cli.{name}")
+        parser_of_command = commands.add_parser(name, help=module.ABOUT, description=module.ABOUT)
+        if name == command:
+            module.add(parser_of_command)
+            parser_of_command.set_defaults(do=module.run)
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,9 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command and not command.startswith("-") and command not in COMMANDS:
             raise unknown("command", command, COMMANDS)
         options = make_parser(version("pellucid"), command).parse_args(given)
-        return _run(options)
+        code: int = options.do(options)
+        return code
     except PellucidError as error:
-        sys.stderr.write(f"pellucid: {one_line(error)}\n")
+        sys.stderr.write(f"pellucid: {one_line(error)}{_option(error)}\n")
         return USER_ERROR
     except KeyboardInterrupt:
         sys.stderr.write("pellucid: interrupted\n")
@@ -33,21 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _run(options: argparse.Namespace) -> int:
-    """Call the command; only its own module is imported."""
-    if options.command == "denoise":
-        from pellucid.cli.denoise import denoise
-
-        return denoise(options)
-    if options.command == "inspect":
-        from pellucid.cli.inspect import inspect
-
-        return inspect(options)
-    if options.command == "judge":
-        from pellucid.cli.judge import judge
-
-        return judge(options)
-    from pellucid.cli import commands
-
-    code: int = getattr(commands, options.command)(options)
-    return code
+def _option(error: PellucidError) -> str:
+    """Name the option for the argument that an error speaks of."""
+    return f" (--{error.argument.replace('_', '-')})" if error.argument else ""

@@ -1,7 +1,29 @@
 """Where images come from: `load(name or path) -> Split(train, validation, test)`."""
 
-from pellucid.datasets.catalogue import NAMED, load
-from pellucid.datasets.sources import ArrayImages, Images
+from pellucid.datasets.brightness import doubt
+from pellucid.datasets.catalogue import NAMED, load, presence
+from pellucid.datasets.labels import Labels
+from pellucid.datasets.official import cache_folder
+from pellucid.datasets.pairs import noisy_copy, with_noise
+from pellucid.datasets.sampling import is_data, read_data, read_files
+from pellucid.datasets.sources import ArrayImages, Images, sizes, stack
 from pellucid.datasets.split import Split
 
-__all__ = ["NAMED", "ArrayImages", "Images", "Split", "load"]
+__all__ = [
+    "NAMED",
+    "ArrayImages",
+    "Images",
+    "Labels",
+    "Split",
+    "cache_folder",
+    "doubt",
+    "is_data",
+    "load",
+    "noisy_copy",
+    "presence",
+    "read_data",
+    "read_files",
+    "sizes",
+    "stack",
+    "with_noise",
+]

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.common import PellucidError, unknown
 from pellucid.datasets.idx import read_idx
 from pellucid.datasets.labels import Labels, by_folder, numbered
 from pellucid.datasets.official import OFFICIAL, Official, read_labels, read_official, where
 from pellucid.datasets.pairs import load_pairs
-from pellucid.datasets.sources import ArrayImages, FileImages, find_images
+from pellucid.datasets.sources import ArrayImages, FileImages
 from pellucid.datasets.split import PARTS, Split, assemble, split, split_official
 from pellucid.datasets.strokes import draw_digits
-from pellucid.errors import PellucidError, unknown
-from pellucid.formats import read_array
+from pellucid.images import find_images, read_array
 
 NAMED = {
     "mnist": "handwritten digits, 28x28 gray, 60,000 to train and 10,000 to test",

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import PellucidError
+from pellucid.common import PellucidError
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:

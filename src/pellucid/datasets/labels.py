@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import PellucidError
+from pellucid.common import PellucidError
 
 MAX_CLASSES = 100_000
 """A label beyond it is no class's number."""

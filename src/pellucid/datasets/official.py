@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.common import PellucidError, atomic
 from pellucid.datasets.idx import read_idx
-from pellucid.errors import PellucidError
-from pellucid.files import atomic
 
 TIMEOUT = (4, 30)
 """Seconds to wait for a connection, and for the next bytes."""

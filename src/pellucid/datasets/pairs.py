@@ -10,14 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.corruptions import Batch, Corruption, Paired
+from pellucid.common import PellucidError, Stream, generator
 from pellucid.datasets.scenes import divide, named, scenes
-from pellucid.datasets.sources import ArrayImages, FileImages, Images, find_images
+from pellucid.datasets.sources import ArrayImages, FileImages, Images
 from pellucid.datasets.split import Split, assemble
-from pellucid.errors import PellucidError
-from pellucid.formats import read_array
-from pellucid.images import Image
-from pellucid.randomness import Stream, generator
+from pellucid.images import Image, find_images, read_array
+from pellucid.noise import Batch, Corruption, Paired
 
 
 def with_noise(
@@ -178,3 +176,9 @@ def _arrays(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
 def _shape(shape: tuple[int, int, int]) -> str:
     height, width, channels = shape
     return f"{width}x{height} {'gray' if channels == 1 else 'colour'}"
+
+
+def noisy_copy(images: Images, index: int, corruption: Corruption, seed: int, stream: Stream) -> tuple[Image, Image]:
+    """Return one image clean and noisy; its noise is a function of (seed, stream, index), or given."""
+    clean, noisy = with_noise(images[index][None], images.channels, corruption, seed, stream, 0, [index])
+    return clean[0], noisy[0]

@@ -9,9 +9,9 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.common import PellucidError
 from pellucid.datasets.sources import Images
 from pellucid.datasets.split import PARTS, TEST, part
-from pellucid.errors import PellucidError
 
 Indices = NDArray[np.intp]
 

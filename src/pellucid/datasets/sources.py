@@ -10,11 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.corruptions import Batch
+from pellucid.common import PellucidError
 from pellucid.datasets.labels import Labels
-from pellucid.errors import PellucidError
-from pellucid.formats import SUFFIXES, probe, read_image
-from pellucid.images import Image, as_channels, scale_batch, to_unit
+from pellucid.images import Image, as_channels, probe, read_image, scale_batch, to_unit
+from pellucid.noise import Batch
 
 CACHE_BYTES = 2**29
 """A folder's decoded images are kept in memory up to this many bytes; the others are read again each time."""
@@ -175,23 +174,3 @@ class _Cache:
                 self._free -= array.nbytes
                 self._kept[path] = array
         return array
-
-
-def find_images(folder: Path) -> list[Path]:
-    """Return the image files in `folder` and below, sorted by name; hidden ones are left out.
-
-    Raises
-    ------
-    PellucidError
-        If there are none.
-    """
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
-    if not found:
-        raise PellucidError(f"no images in {folder}; expected files ending in {' '.join(SUFFIXES)}.")
-    return found

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.common import PellucidError, Stream, generator
 from pellucid.datasets.sources import Images
-from pellucid.errors import PellucidError
-from pellucid.randomness import Stream, generator
 
 PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test", "testing")}
 """What the folders of a data set's parts may be called."""

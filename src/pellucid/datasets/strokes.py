@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import PellucidError
+from pellucid.common import PellucidError
 
 _Floats = NDArray[np.float64]
 _Singles = NDArray[np.float32]

@@ -1,8 +1,50 @@
 """What noise is in a user's own images: its kind, its level, and what to train against it."""
 
+from pellucid.noise.corruptions import (
+    KINDS,
+    PAIRED,
+    Batch,
+    Chain,
+    Corruption,
+    Gaussian,
+    Masking,
+    Paired,
+    Poisson,
+    Range,
+    SaltPepper,
+    Speckle,
+    parse,
+    varies,
+)
 from pellucid.noise.doubts import doubts
+from pellucid.noise.estimate import inspect
 from pellucid.noise.findings import Inspection
-from pellucid.noise.measure import inspect
+from pellucid.noise.impulses import candidates, decide, repair
+from pellucid.noise.patches import flat_patches, true_correlation
 from pellucid.noise.picture import draw
 
-__all__ = ["Inspection", "doubts", "draw", "inspect"]
+__all__ = [
+    "KINDS",
+    "PAIRED",
+    "Batch",
+    "Chain",
+    "Corruption",
+    "Gaussian",
+    "Inspection",
+    "Masking",
+    "Paired",
+    "Poisson",
+    "Range",
+    "SaltPepper",
+    "Speckle",
+    "candidates",
+    "decide",
+    "doubts",
+    "draw",
+    "flat_patches",
+    "inspect",
+    "parse",
+    "repair",
+    "true_correlation",
+    "varies",
+]

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import PellucidError
-from pellucid.files import atomic
+from pellucid.common import PellucidError, atomic
 from pellucid.training.state import State
 
 Arrays = Mapping[str, NDArray[Any]]

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pellucid.corruptions import PAIRED, parse
-from pellucid.errors import PellucidError, unknown
-from pellucid.files import write_text
-from pellucid.models import find
+from pellucid.common import PellucidError, unknown, write_text
+from pellucid.networks import find
+from pellucid.noise import PAIRED, parse
 
 
 def _option(default: Any, text: str, **more: Any) -> Any:

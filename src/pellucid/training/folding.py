@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from pellucid.models.graph import UNFOLD, Step, steps, upsampled
+from pellucid.networks import UNFOLD, Step, steps, upsampled
 
 
 class _UpsampledConvolution(keras.layers.Layer):  # type: ignore[misc]

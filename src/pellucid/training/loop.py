@@ -12,26 +12,22 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.corruptions import Batch, parse, varies
-from pellucid.models import find
-from pellucid.progress import Report
-from pellucid.training.batches import Batches, prefetch
+from pellucid.common import Report
+from pellucid.noise import Batch, parse, varies
+from pellucid.training.batches import Batches
 from pellucid.training.checkpoints import Checkpoints
 from pellucid.training.config import Config
 from pellucid.training.folding import folded
-from pellucid.training.interrupt import LEAVE, Asked, interruptible
-from pellucid.training.muon import Muon
+from pellucid.training.losses import LOSSES, balance, choose_loss
+from pellucid.training.optimizers import Muon
+from pellucid.training.prefetch import prefetch
 from pellucid.training.schedule import schedule
+from pellucid.training.signals import LEAVE, Asked, interruptible
 from pellucid.training.state import DivergedError, Epoch, State
 from pellucid.training.unreadable import TooManyError
 
-LEAST_NOISE = 0.01
-"""Weaker noise than this (root mean square) does not raise an image's weight any further."""
-
 SETBACKS = 4
 """A training that diverges goes back so many times, each time with half the learning rate, before it gives up."""
-
-LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
 
 
 @dataclass(frozen=True)
@@ -41,11 +37,6 @@ class Fitted:
     history: tuple[Epoch, ...]
     best: int
     interrupted: bool
-
-
-def choose_loss(config: Config, channels: int) -> str:
-    """Return `bce` or `mse`: as asked, or by the network and the number of channels."""
-    return config.loss if config.loss != "auto" else ("bce" if channels == 1 and find(config.model).bounded else "mse")
 
 
 class Fit:
@@ -228,18 +219,3 @@ class Fit:
         self.state.setbacks = setbacks
         self._save(good=True)
         self.say(f"{place}; back to the start of the epoch, at {0.5**setbacks:g} of the learning rate")
-
-
-def balance(noisy: Batch, clean: Batch) -> NDArray[np.float32]:
-    """Return weights (N, 1, 1) for images NHWC: 1 / the mean square of an image's noise, 1 on average.
-
-    Strong noise leaves the larger errors: unweighted, a model for a range of strengths learns little of the weak ones.
-    """
-    power = np.mean(np.square(noisy - clean), axis=3).mean(axis=(1, 2), keepdims=True)
-    weights = 1 / np.maximum(power, LEAST_NOISE**2)
-    return np.asarray(weights / weights.mean(), dtype=np.float32)
-
-
-def predict(model: Any, noisy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Run `model` on a batch, NHWC."""
-    return np.asarray(keras.ops.convert_to_numpy(model(noisy, training=False)), dtype=np.float32)

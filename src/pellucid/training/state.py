@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pellucid.errors import PellucidError
+from pellucid.common import PellucidError
 
 WINDOW = 20
 """Steps whose mean loss is looked at."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pellucid.errors import PellucidError
+from pellucid.common import PellucidError
 
 NAMED = 10
 """How many are named; the others are only counted."""

@@ -1,0 +1,43 @@
+"""The command `show`: draw images of a data set with noise, before any training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pellucid.cli.options import (
+    add_noise,
+    add_pairs,
+    load_data,
+)
+from pellucid.cli.output import say
+
+if TYPE_CHECKING:
+    pass
+
+
+ABOUT = "draw images of a data set with noise, before any training"
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    command.add_argument("data", nargs="?", help="data set: name or path")
+    add_pairs(command)
+    add_noise(command, "that of the pairs, else gaussian:0.5")
+    command.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
+    command.add_argument("-o", "--output", metavar="FILE", help="picture to write (default: named for data and noise)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the picture of noisy images."""
+    from pellucid.evaluation import pictures as plots
+    from pellucid.images import save_figure
+    from pellucid.noise import PAIRED
+
+    split = load_data(options)
+    noise = options.noise or (str(PAIRED) if options.noisy else "gaussian:0.5")
+    target = Path(options.output or f"{split.name}-{noise.replace(':', '-').replace('/', '_')}.png")
+    save_figure(plots.show_noise(split, noise, seed=options.seed), target)
+    say(str(target))
+    return 0

@@ -1,0 +1,45 @@
+"""The command `summary`: list the layers of a network or of a model file."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pellucid.cli.output import make_table, say, show_table
+
+if TYPE_CHECKING:
+    pass
+
+
+ABOUT = "list the layers of a network or of a model file"
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    command.add_argument("model", nargs="?", help="network name, model file or run folder; none: list the networks")
+    command.add_argument("--side", type=int, default=28, help="image side in pixels for the shapes (default 28)")
+    command.add_argument("--channels", type=int, default=1, choices=(1, 3), help="1 gray, 3 colour (default 1)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """List networks, or the layers of one."""
+    from pellucid.networks import NETWORKS
+
+    if options.model is None:
+        table = make_table("network", "what it is")
+        for name, network in NETWORKS.items():
+            table.add_row(name, network.about)
+        show_table(table)
+        return 0
+    from pellucid.modelfile import summarize
+
+    summary = summarize(options.model, options.side, options.channels)
+    table = make_table("layer", "type", "output", "parameters", numbers=2)
+    for name, kind, shape, parameters in summary.layers:
+        table.add_row(name, kind, shape, f"{parameters:,}")
+    say(summary.title)
+    show_table(table)
+    say(f"{summary.parameters:,} parameters")
+    for note in summary.notes:
+        say(note)
+    return 0

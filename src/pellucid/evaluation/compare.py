@@ -1,0 +1,175 @@
+"""Denoisers x images -> scores: everything that maps an image to an image, judged on the same noisy images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from pellucid.common import PellucidError, Report, Stream, progress
+from pellucid.datasets import Images, Split, noisy_copy
+from pellucid.evaluation.classical import BM3D, FAMILIES, Filter, tune
+from pellucid.evaluation.scores import Scored, Sums
+from pellucid.images import Image, middle
+from pellucid.inference import Denoise
+from pellucid.noise import Batch, Corruption, parse
+
+TUNING_PIXELS = 200_000
+"""Classical filters choose their strength on about so many validation pixels."""
+
+TUNING_SIDE = 256
+"""Of larger validation images, a square of this side from the middle is used."""
+
+Watch = Callable[[Batch, Mapping[str, Batch]], None]
+"""Is shown clean images, and what became of them: `noisy`, then each denoiser's results, all NHWC in [0, 1]."""
+
+_GROUP = 2**18  # pixels that are scored together
+
+
+def _groups(
+    images: Images, count: int, corruption: Corruption, seed: int, stream: Stream
+) -> Iterator[tuple[Batch, Batch]]:
+    """Yield (clean, noisy) batches of images of one size, in order, of bounded memory."""
+    clean: list[Image] = []
+    noisy: list[Image] = []
+    for index in range(count):
+        pair = noisy_copy(images, index, corruption, seed, stream)
+        full = bool(clean) and (len(clean) + 1) * pair[0].shape[0] * pair[0].shape[1] > _GROUP
+        if clean and (full or pair[0].shape != clean[0].shape):
+            yield np.stack(clean), np.stack(noisy)
+            clean, noisy = [], []
+        clean.append(pair[0])
+        noisy.append(pair[1])
+    if clean:
+        yield np.stack(clean), np.stack(noisy)
+
+
+def _apply(denoise: Denoise, noisy: Batch) -> Batch:
+    """Run a denoiser over images of one size, together where it can do that."""
+    together = getattr(denoise, "batch", None)
+    if together is not None and len(noisy) > 1 and noisy.shape[3] == denoise.card.channels:  # type: ignore[attr-defined]
+        return np.asarray(together(noisy))
+    return np.stack([denoise(image) for image in noisy])
+
+
+def evaluate(
+    denoisers: Mapping[str, Denoise],
+    images: Images,
+    noise: str | Corruption,
+    *,
+    seed: int = 0,
+    limit: int = 0,
+    report: Report | None = None,
+    watch: Watch | None = None,
+) -> list[Scored]:
+    """Score denoisers, and the noisy images themselves, on the same images with the same noise.
+
+    Parameters
+    ----------
+    denoisers : by the name to show them under
+    images : clean images, of the test part
+    noise : the corruption to add, or its text; `paired` takes the noisy images of pairs
+    seed : of the noise
+    limit : use at most so many images, the first ones; 0 uses all
+    report : called with the number of images done so far
+    watch : is shown all images, group by group, in order
+
+    Returns
+    -------
+    A `Scored` for `noisy`, then one for each denoiser. All scores are taken on values clipped to [0, 1].
+
+    Raises
+    ------
+    PellucidError
+        If there are no images.
+    """
+    count = min(len(images), limit) if limit else len(images)
+    if count == 0:
+        raise PellucidError("there are no images to judge by; expected at least one.")
+    corruption = parse(noise)
+    sums = {"noisy": Sums(), **{name: Sums() for name in denoisers}}
+    done = 0
+    for clean, noisy in _groups(images, count, corruption, seed, Stream.TEST):
+        seen = {"noisy": np.clip(noisy, 0, 1)}
+        sums["noisy"].add(clean, seen["noisy"])
+        for name, denoise in denoisers.items():
+            begin = time.perf_counter()
+            result = _apply(denoise, noisy)
+            seconds = time.perf_counter() - begin
+            seen[name] = np.clip(result, 0, 1)
+            sums[name].add(clean, seen[name], seconds)
+        if watch:
+            watch(clean, seen)
+        done += len(clean)
+        if report:
+            report(done)
+    return [part.scored(name) for name, part in sums.items()]
+
+
+def tune_classical(images: Images, noise: str | Corruption, *, seed: int = 0, bm3d: bool = False) -> dict[str, Filter]:
+    """Choose each classical filter's strength by the PSNR on images of the validation part, best filter first.
+
+    Parameters
+    ----------
+    images : of the validation part
+    noise, seed : as in `evaluate`
+    bm3d : try BM3D as well, which needs its extra and takes long
+
+    Returns
+    -------
+    The filters by their names with the strength, such as "median 3x3".
+    """
+    clean, noisy = _tuning_pairs(images, parse(noise), seed)
+    families = [*FAMILIES.values(), *([BM3D] if bm3d else [])]
+    chosen = [tune(candidates, clean, noisy) for candidates in families]
+    ordered = []
+    while chosen:
+        ordered.append(tune(chosen, clean, noisy))
+        chosen.remove(ordered[-1])
+    return {str(best): best for best in ordered}
+
+
+def _tuning_pairs(images: Images, corruption: Corruption, seed: int) -> tuple[list[Image], list[Image]]:
+    clean: list[Image] = []
+    noisy: list[Image] = []
+    for index in range(len(images)):
+        pair = noisy_copy(images, index, corruption, seed, Stream.VALIDATION)
+        clean.append(middle(pair[0], TUNING_SIDE))
+        noisy.append(middle(pair[1], TUNING_SIDE))
+        if sum(image.shape[0] * image.shape[1] for image in clean) >= TUNING_PIXELS:
+            break
+    return clean, noisy
+
+
+def compare(
+    model: Denoise,
+    name: str,
+    split: Split,
+    noise: str | Corruption,
+    *,
+    seed: int = 0,
+    limit: int = 0,
+    filters: int = 0,
+    bm3d: bool = False,
+    watch: Watch | None = None,
+) -> list[Scored]:
+    """Score a model beside classical filters that were tuned on the validation part, all on the test part.
+
+    Parameters
+    ----------
+    model, name : the denoiser, and what to call it
+    split : the data
+    noise, seed, limit, watch : as in `evaluate`
+    filters : how many of the filters to judge, the best on the validation part first; 0 judges all
+    bm3d : judge BM3D as well (see `tune_classical`)
+    """
+    corruption = parse(noise)
+    chosen = dict(islice(tune_classical(split.validation, corruption, seed=seed, bm3d=bm3d).items(), filters or None))
+    count = min(len(split.test), limit) if limit else len(split.test)
+    with progress("judging", count, "images") if count else nullcontext() as report:
+        settings: dict[str, Any] = {"seed": seed, "limit": limit, "report": report, "watch": watch}
+        return evaluate({name: model, **chosen}, split.test, corruption, **settings)

@@ -1,0 +1,93 @@
+"""Does it help? The scores in a sentence and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pellucid.evaluation.intervals import Estimate, estimate, paired
+from pellucid.evaluation.metrics import Scores
+from pellucid.evaluation.scores import Scored
+
+
+def verdict(scores: Sequence[Scored]) -> str:
+    """Say in words and numbers whether a model helps.
+
+    Parameters
+    ----------
+    scores : of the noisy images, of the model, and of at least one classical filter, in this order
+    """
+    noisy, model, *classical = scores
+    best = max(classical, key=lambda scored: float(np.mean(scored.psnr)))
+    gain, against = (paired(model.psnr, other.psnr) for other in (noisy, best))
+    margin = against.difference
+    if gain.difference.mean <= 0:
+        head = "It does not help: on average the noisy images are nearer to the clean ones than its results are."
+    elif margin.low <= 0 <= margin.high:
+        head = (
+            f"It helps: {gain.difference.mean:.2f} dB better than the noisy images. But it is no clear gain over "
+            f"{best.name}: {margin.mean:+.2f} dB, uncertain by {margin.half:.2f} dB."
+        )
+    elif margin.mean <= 0:
+        head = f"It helps, but a classical filter helps more: {best.name} is {-margin.mean:.2f} dB better."
+    else:
+        head = (
+            f"It helps: {gain.difference.mean:.2f} dB better than the noisy images, {margin.mean:.2f} dB better than "
+            f"{best.name}."
+        )
+    measures = (
+        f"PSNR {_mean(noisy.psnr):.2f} -> {_mean(model.psnr):.2f} dB",
+        f"SSIM {_mean(noisy.ssim):.3f} -> {_mean(model.ssim):.3f}",
+        f"BCE {_mean(noisy.bce):.4f} -> {_mean(model.bce):.4f}",
+        f"excess over the BCE's floor {_mean(noisy.excess_bce):.4f} -> {_mean(model.excess_bce):.4f}",
+    )
+    lines = [
+        head,
+        f"Noisy -> denoised: {', '.join(measures)}.",
+        f"Best classical filter, tuned on validation images: {best.name}, PSNR {_mean(best.psnr):.2f} dB, "
+        f"SSIM {_mean(best.ssim):.3f}, BCE {_mean(best.bce):.4f}.",
+        f"The model is nearer to the clean image than it in {against.wins:,} of {against.count:,} test images.",
+    ]
+    return "\n".join(lines)
+
+
+def _mean(values: Scores) -> float:
+    return float(np.mean(values))
+
+
+HEADINGS = ("denoiser", "images", "PSNR dB", "", "SSIM", "BCE", "excess BCE", "s/megapixel", "model better in", "by dB")
+"""The columns of `rows`."""
+
+
+def rows(scores: Sequence[Scored]) -> list[tuple[str, ...]]:
+    """Return the table of mean scores as text, one row per denoiser, in the columns `HEADINGS`.
+
+    Parameters
+    ----------
+    scores : of the noisy images, of the model, and of others; the last two columns compare the model with the row
+        image by image. Half of a 95 % confidence interval stands behind a mean.
+    """
+    model = scores[1]
+    table: list[tuple[str, ...]] = []
+    for scored in scores:
+        mean = {name: f"{_mean(getattr(scored, name)):.4f}" for name in ("ssim", "bce", "excess_bce")}
+        sure = estimate(scored.psnr)
+        against = paired(model.psnr, scored.psnr)
+        table.append(
+            (
+                scored.name,
+                f"{len(scored.psnr):,}",
+                f"{sure.mean:.2f}",
+                _within(sure),
+                *mean.values(),
+                f"{scored.seconds:.3f}" if scored.seconds else "",
+                "" if scored is model else f"{against.wins:,} of {against.count:,}",
+                "" if scored is model else f"{against.difference.mean:+.2f} {_within(against.difference)}".rstrip(),
+            )
+        )
+    return table
+
+
+def _within(value: Estimate) -> str:
+    return "" if np.isnan(value.half) else f"±{value.half:.2f}"

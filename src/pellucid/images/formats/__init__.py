@@ -1,0 +1,19 @@
+"""Image files: any size, any of the usual formats, and back as they came."""
+
+from pellucid.images.formats.npy import read_array
+from pellucid.images.formats.picture import Form, Limits, Picture
+from pellucid.images.formats.reading import probe, read_image, read_picture
+from pellucid.images.formats.writing import SUFFIXES, write_image, write_picture
+
+__all__ = [
+    "SUFFIXES",
+    "Form",
+    "Limits",
+    "Picture",
+    "probe",
+    "read_array",
+    "read_image",
+    "read_picture",
+    "write_image",
+    "write_picture",
+]

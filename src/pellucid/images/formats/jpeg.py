@@ -1,0 +1,118 @@
+"""JPEG: 8 bits, gray or RGB, read and written by Pillow (libjpeg-turbo).
+
+Further pictures in the file (previews, depth maps) are dropped. The quality is kept by writing with the quantisation
+tables and the chroma subsampling of the file that came.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.common import PellucidError
+from pellucid.images.formats.metadata import checked_dpi, checked_icc, split_exif, swapped, turned
+from pellucid.images.formats.picture import Form, Limits, Picture, squeezed
+from pellucid.images.formats.source import Source, decoding
+
+if TYPE_CHECKING:
+    from PIL.JpegImagePlugin import JpegImageFile
+
+QUALITY = 95
+"""Of what came from elsewhere."""
+_ACCEPTED = {"L": 1, "RGB": 3}
+_END = b"\xff\xd9"
+
+
+@dataclass(frozen=True)
+class JpegForm:
+    """How a JPEG was compressed: its quantisation tables, chroma subsampling, and how it is stored."""
+
+    tables: dict[int, list[int]] = field(repr=False)
+    subsampling: int
+    progressive: bool = False
+    keep_rgb: bool = False
+
+
+def _open(source: Source, limits: Limits) -> JpegImageFile:
+    """Read the header. This class, not `Image.open`, since that may turn to other decoders for what is in the file."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    source.file.seek(0)
+    opened = JpegImageFile(source.file)
+    limits.check_size(source.name, opened.width, opened.height)
+    if opened.mode not in _ACCEPTED:
+        raise PellucidError(
+            f"{source.name} is a JPEG of colour mode {opened.mode}; expected gray or RGB. Convert it first."
+        )
+    return opened
+
+
+def size(source: Source, limits: Limits) -> tuple[int, int, int]:
+    """Return height, width and colour channels from the header."""
+    with decoding(source.name):
+        opened = _open(source, limits)
+        orientation, _ = split_exif(opened.info.get("exif"))
+        height, width = swapped((opened.height, opened.width), orientation) or (0, 0)
+        return height, width, _ACCEPTED[opened.mode]
+
+
+def read(source: Source, limits: Limits) -> Picture:
+    """Read a gray or RGB JPEG; CMYK, YCCK and 12 bits are refused."""
+    with decoding(source.name):
+        opened = _open(source, limits)
+        info = opened.info
+        orientation, exif = split_exif(info.get("exif"))
+        form = Form(
+            kind="JPEG",
+            dpi=swapped(checked_dpi(*map(float, info.get("dpi", (0, 0)))), orientation),
+            icc=checked_icc(source.name, info.get("icc_profile")),
+            exif=exif,
+            extra=_compression(opened),
+        )
+        page = np.array(opened)
+        source.file.seek(0)
+        if _END not in source.read()[-(2**25) :]:
+            raise ValueError("its end is missing")
+    return Picture((turned(page, orientation),), form)
+
+
+def _compression(opened: JpegImageFile) -> JpegForm:
+    from PIL.JpegImagePlugin import get_sampling
+
+    info = opened.info
+    return JpegForm(
+        tables={index: list(table) for index, table in opened.quantization.items()},
+        subsampling=get_sampling(opened),
+        progressive=bool(info.get("progressive")),
+        keep_rgb=opened.mode == "RGB" and info.get("adobe_transform") == 0,
+    )
+
+
+def encode(picture: Picture) -> bytes:
+    """Return the file's bytes; the one page is uint8, gray or RGB."""
+    from PIL import Image as pillow
+
+    form, own = picture.form, picture.form.extra
+    image = pillow.fromarray(squeezed(picture.pages[0]))
+    options: dict[str, Any] = {"quality": QUALITY, "subsampling": 0}
+    if isinstance(own, JpegForm):
+        options = {"progressive": own.progressive}
+        # Tables of 16 bits, and more of them than the page has use for, are not written.
+        if own.tables and all(0 < value < 256 for table in own.tables.values() for value in table):
+            options |= {"qtables": own.tables}
+        else:
+            options |= {"quality": QUALITY}
+        if image.mode == "RGB":
+            options |= {"keep_rgb": True} if own.keep_rgb else {"subsampling": max(own.subsampling, 0)}
+    if form.dpi:
+        options["dpi"] = tuple(round(value) for value in form.dpi)
+    if form.icc:
+        options["icc_profile"] = form.icc
+    if form.exif:
+        options["exif"] = b"Exif\0\0" + form.exif
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", **options)
+    return buffer.getvalue()

@@ -1,0 +1,82 @@
+"""What travels with pixels: the EXIF orientation, which is obeyed and removed, and the ICC profile."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.common import PellucidError
+
+ORIENTATION = 0x0112
+LARGEST_EXIF = 2**16 - 64
+"""More than a JPEG segment holds is not camera data; it is dropped."""
+LARGEST_ICC = 2**22
+"""Without its profile an image would look different, so a larger one is refused."""
+
+_PREFIX = b"Exif\0\0"
+
+
+def split_exif(raw: bytes | None) -> tuple[int, bytes | None]:
+    """Return the orientation (1..8) and the EXIF without orientation and thumbnail, or None if little is left.
+
+    EXIF that cannot be parsed, or that is larger than `LARGEST_EXIF`, is dropped: it is a stranger's, and the pixels
+    are complete without it.
+    """
+    if not raw or len(raw) > LARGEST_EXIF:
+        return 1, None
+    from PIL import Image as pillow
+
+    exif = pillow.Exif()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it cannot parse
+            exif.load(raw if raw.startswith(_PREFIX) else _PREFIX + raw)
+            orientation = exif.pop(ORIENTATION, 1)
+            cleaned = exif.tobytes().removeprefix(_PREFIX) if len(exif) else None
+    except MemoryError:
+        raise
+    except Exception:  # parsing hostile bytes raises nearly anything
+        return 1, None
+    if cleaned and len(cleaned) > LARGEST_EXIF:
+        cleaned = None
+    return (orientation if orientation in range(1, 9) else 1), cleaned
+
+
+def checked_dpi(x: float, y: float) -> tuple[float, float] | None:
+    """Return a resolution that every kind of file can hold, or None."""
+    return (x, y) if all(1 <= value < 2**16 for value in (x, y)) else None
+
+
+def checked_icc(name: str, icc: bytes | None) -> bytes | None:
+    """Return the profile, None if it is empty.
+
+    Raises
+    ------
+    PellucidError
+        If it is larger than `LARGEST_ICC`.
+    """
+    if icc and len(icc) > LARGEST_ICC:
+        raise PellucidError(
+            f"{name} has an ICC profile of {len(icc)} bytes; expected at most {LARGEST_ICC}. Remove or replace it."
+        )
+    return icc or None
+
+
+def turned(page: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Return the page as the EXIF orientation (1..8) says that it is to be seen (EXIF 2.3, section 4.6.4)."""
+    if orientation >= 5:
+        page = page.swapaxes(0, 1)
+    # After the exchange of the axes, 5..8 differ from it by these flips of rows and columns.
+    if orientation in (3, 4, 7, 8):
+        page = page[::-1]
+    if orientation in (2, 3, 6, 7):
+        page = page[:, ::-1]
+    return np.ascontiguousarray(page)
+
+
+def swapped(pair: tuple[Any, Any] | None, orientation: int) -> tuple[Any, Any] | None:
+    """Return what was said of width and height for the page as it is turned."""
+    return pair[::-1] if pair and orientation >= 5 else pair

@@ -1,0 +1,88 @@
+"""What a file holds: the pages as arrays, and the form to write them back in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pellucid.common import PellucidError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may claim before it is decoded; a few bytes can claim any size.
+
+    Attributes
+    ----------
+    pixels : of all pages together
+    bytes : of the file
+    """
+
+    pixels: int = 2**28
+    bytes: int = 2**32
+
+    def check_size(self, name: str, width: int, height: int, before: int = 0) -> int:
+        """Return `before` plus the pixels of one more page.
+
+        Raises
+        ------
+        PellucidError
+            If the page is empty or the sum is more than `pixels`.
+        """
+        if width < 1 or height < 1:
+            raise PellucidError(f"{name} claims {width}x{height} pixels; expected at least one. Get a whole copy.")
+        total = before + width * height
+        if total > self.pixels:
+            so_far = f" after {before} on earlier pages" if before else ""
+            raise PellucidError(
+                f"{name} claims {width}x{height} pixels{so_far}, more than the limit of {self.pixels}. Cut it up first."
+            )
+        return total
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is needed, beside the pixels, to write a file as it came.
+
+    Attributes
+    ----------
+    kind : PNG, JPEG, TIFF, WEBP, BMP, PNM or NPY; empty for pixels that came from no file
+    palette_bits : of the indices, if the pixels were resolved from a palette; they are written as one again
+    dpi : horizontal and vertical pixels per inch
+    icc : the ICC profile
+    exif : without orientation and thumbnail, as in a PNG's eXIf chunk
+    extra : what only this kind of file has; another kind ignores it
+    """
+
+    kind: str = ""
+    palette_bits: int | None = None
+    dpi: tuple[float, float] | None = None
+    icc: bytes | None = field(default=None, repr=False)
+    exif: bytes | None = field(default=None, repr=False)
+    extra: object = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file in memory.
+
+    Attributes
+    ----------
+    pages : each (H, W) or (H, W, C) with C in 1..4 (of 2 and 4 the last is alpha); bool, uint8, uint16 or float
+    form : how to write them
+    """
+
+    pages: tuple[NDArray[Any], ...]
+    form: Form = Form()
+
+
+def channels(page: NDArray[Any]) -> int:
+    """Return the number of channels of a page, alpha included."""
+    return 1 if page.ndim == 2 else page.shape[2]
+
+
+def squeezed(page: NDArray[Any]) -> NDArray[Any]:
+    """Return (H, W) for (H, W, 1): files know no difference."""
+    return page[..., 0] if page.ndim == 3 and page.shape[2] == 1 else page

@@ -1,0 +1,94 @@
+"""From a file to its pages and its form."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pellucid.common import PellucidError
+from pellucid.images.formats import bmp, jpeg, npy, png, pnm, tiff, webp
+from pellucid.images.formats.picture import Limits, Picture
+from pellucid.images.formats.source import open_source, shown
+
+_LIMITS = Limits()
+_READ = {
+    "PNG": png.read,
+    "JPEG": jpeg.read,
+    "TIFF": tiff.read,
+    "WEBP": webp.read,
+    "BMP": bmp.read,
+    "PNM": pnm.read,
+    "NPY": npy.read,
+}
+_SIZE = {"PNG": png.size, "JPEG": jpeg.size, "WEBP": webp.size, "BMP": bmp.size, "PNM": pnm.size, "NPY": npy.size}
+
+
+def read_picture(
+    source: str | os.PathLike[str] | bytes, *, limits: Limits = _LIMITS, name: str | None = None
+) -> Picture:
+    """Read an image file with all that is needed to write it back alike.
+
+    Parameters
+    ----------
+    source : the path of a regular file, or a file's bytes; the kind is told by the content, not by the name
+    limits : what the file may claim; checked before anything is decoded
+    name : how error messages call it; the path by default
+
+    Returns
+    -------
+    Picture. Its pages are upright: an orientation is obeyed and not kept. Palettes are resolved to RGB or RGBA, a
+    colour that stands for transparent becomes alpha, min-is-white becomes brightness; `write_picture` takes all of
+    that back. 2 and 4 bits of gray are spread over uint8, and other largest values of PGM and PPM over their type.
+
+    Raises
+    ------
+    PellucidError
+        If it is missing, not a regular file, damaged, truncated, larger than the limits, or of a kind or colour mode
+        that is not read. Animations are refused, as is what would lose bits.
+    """
+    with open_source(source, limits, name) as opened:
+        return _READ[opened.kind](opened, limits)
+
+
+def read_image(path: str | os.PathLike[str], limits: Limits = _LIMITS) -> NDArray[Any]:
+    """Read an image file of one page as it is.
+
+    Returns
+    -------
+    (H, W) gray or (H, W, C), as the pages of `read_picture`; bool, uint8, uint16 or float. From a .npy it is
+    memory-mapped and read-only.
+
+    Raises
+    ------
+    PellucidError
+        As `read_picture`, and if there are several pages.
+    """
+    picture = read_picture(path, limits=limits)
+    if len(picture.pages) != 1:
+        raise _several(shown(path), len(picture.pages))
+    return picture.pages[0]
+
+
+def probe(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) -> tuple[int, int, int]:
+    """Return (height, width, colour channels) of an image file of one page from its headers alone.
+
+    The size is the upright one; colour channels are 1 or 3, alpha not counted.
+
+    Raises
+    ------
+    PellucidError
+        As `read_image`, for what the headers tell.
+    """
+    with open_source(source, limits) as opened:
+        if opened.kind != "TIFF":
+            return _SIZE[opened.kind](opened, limits)
+        pages = tiff.size(opened, limits)
+        if len(pages) != 1:
+            raise _several(opened.name, len(pages))
+        return pages[0]
+
+
+def _several(name: str, pages: int) -> PellucidError:
+    return PellucidError(f"{name} has {pages} pages; expected one image. Save a single page.")

@@ -1,0 +1,163 @@
+"""The directories of a TIFF or BigTIFF file, read strictly: every size, offset and count is checked before use.
+
+Source: TIFF 6.0 (Adobe, 1992), BigTIFF (https://www.awaresystems.be/imaging/tiff/bigtiff.html).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.images.formats.metadata import LARGEST_ICC
+
+MOST_TAGS = 1024
+MOST_SEGMENTS = 2**22
+LONGEST_TEXT = 2**20
+SHARED = 2**26
+"""Bytes of tags that pages may share; without a bound, many small pages could all point at one large tag."""
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
+_RATIONAL, _BYTES = 5, (1, 2, 7)
+
+WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, DESCRIPTION = 256, 257, 258, 259, 262, 266, 270
+STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS = 273, 274, 277, 278, 279
+X_RESOLUTION, Y_RESOLUTION, PLANAR, RESOLUTION_UNIT, PREDICTOR, COLOUR_MAP = 282, 283, 284, 296, 317, 320
+TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
+JPEG_TABLES, DEPTH, TILE_DEPTH, ICC, SUBFILE = 347, 32997, 32998, 34675, 254
+HIDDEN_PLANES = 33629  # MetaMorph keeps further planes outside the directories
+_BULK = (STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS)
+_ONE = (
+    *(WIDTH, LENGTH, COMPRESSION, PHOTOMETRIC, FILL_ORDER, ORIENTATION, SAMPLES, ROWS_PER_STRIP, PLANAR, PREDICTOR),
+    *(TILE_WIDTH, TILE_LENGTH, RESOLUTION_UNIT, DEPTH, TILE_DEPTH, SUBFILE),
+)
+_FEW = (BITS, SAMPLE_FORMAT, EXTRA_SAMPLES)
+_TEXTS = {DESCRIPTION: LONGEST_TEXT, ICC: LARGEST_ICC + 1, JPEG_TABLES: 2**16}
+_MOST = dict.fromkeys((*_ONE, X_RESOLUTION, Y_RESOLUTION), 1) | dict.fromkeys(_FEW, 8) | _TEXTS
+_MOST |= dict.fromkeys(_BULK, MOST_SEGMENTS) | {COLOUR_MAP: 3 * 256}
+
+Rational = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Directory:
+    """One page's tags: one number as int, a few as tuple, offsets and counts as arrays, text as bytes."""
+
+    tags: dict[int, Any]
+
+    def one(self, tag: int, default: int) -> int:
+        """Return a tag that holds a single number."""
+        return int(self.tags.get(tag, default))
+
+    def many(self, tag: int) -> tuple[int, ...]:
+        """Return a tag that holds a few numbers; none if it is not there."""
+        return tuple(self.tags.get(tag, ()))
+
+    def bulk(self, tag: int) -> NDArray[np.uint64]:
+        """Return a tag that holds a number for each strip or tile; none if it is not there."""
+        return np.asarray(self.tags.get(tag, ()), np.uint64)
+
+
+@dataclass(frozen=True)
+class Directories:
+    """All pages of a file, whether it is big-endian, and whether it is a BigTIFF."""
+
+    pages: tuple[Directory, ...]
+    big_endian: bool
+    big: bool
+
+
+def read_directories(file: BinaryIO, size: int) -> Directories:
+    """Follow the chain of directories.
+
+    Raises
+    ------
+    ValueError, struct.error
+        If anything lies outside the file, comes twice, or has another type or count than the standard says.
+    """
+    file.seek(0)
+    start = file.read(16)
+    order = "<" if start[:2] == b"II" else ">"
+    big = struct.unpack(order + "H", start[2:4])[0] == 43
+    if big and struct.unpack(order + "HH", start[4:8]) != (8, 0):
+        raise ValueError("its BigTIFF header is wrong")
+    reader = _Reader(file, size, order, big)
+    offset = struct.unpack(order + ("Q" if big else "I"), start[8:16] if big else start[4:8])[0]
+    pages, seen = [], set[int]()
+    while offset:
+        if offset in seen:
+            raise ValueError("its directories form a loop")
+        seen.add(offset)
+        page, offset = reader.directory(offset)
+        pages.append(page)
+    if not pages:
+        raise ValueError("it has no pages")
+    return Directories(tuple(pages), order == ">", big)
+
+
+@dataclass
+class _Reader:
+    file: BinaryIO
+    size: int
+    order: str
+    big: bool
+    used: int = field(default=0, init=False)
+
+    def _bytes(self, offset: int, count: int) -> bytes:
+        if offset + count > self.size:
+            raise ValueError(f"{count} bytes at {offset} lie outside the file")
+        self.used += count
+        if self.used > self.size + SHARED:
+            raise ValueError("its pages share their tags")
+        self.file.seek(offset)
+        return self.file.read(count)
+
+    def directory(self, offset: int) -> tuple[Directory, int]:
+        counter, entry, pointer = ("Q", "HHQ8s", "Q") if self.big else ("H", "HHI4s", "I")
+        head, step = struct.calcsize(self.order + counter), struct.calcsize(self.order + entry)
+        (count,) = struct.unpack(self.order + counter, self._bytes(offset, head))
+        if not 0 < count <= MOST_TAGS:
+            raise ValueError(f"a directory has {count} tags")
+        table = self._bytes(offset + head, count * step)
+        tags: dict[int, Any] = {}
+        for tag, kind, number, value in struct.iter_unpack(self.order + entry, table):
+            content = self._value(tag, kind, number, value)
+            if tag == DESCRIPTION and tag in tags and content:  # tifffile writes two
+                content = tags[tag] + b"\0" + content
+            elif tags.get(tag) is not None:
+                raise ValueError(f"the tag {tag} comes twice")
+            tags[tag] = content
+        end = self._bytes(offset + head + count * step, struct.calcsize(self.order + pointer))
+        return Directory({tag: value for tag, value in tags.items() if value is not None}), struct.unpack(
+            self.order + pointer, end
+        )[0]
+
+    def _value(self, tag: int, kind: int, count: int, inline: bytes) -> Any:
+        """Return a tag's value if it is one that matters; None otherwise."""
+        length = _SIZES.get(kind, 0) * count
+        if length <= len(inline):
+            offset, content = 0, inline[:length]
+        else:
+            (offset,) = struct.unpack(self.order + ("Q" if self.big else "I"), inline)
+            if offset + length > self.size:
+                raise ValueError(f"the tag {tag} lies outside the file")
+            content = b""
+        if tag not in _MOST:
+            return True if tag == HIDDEN_PLANES else None
+        if not 0 < count <= _MOST[tag]:
+            raise ValueError(f"the tag {tag} holds {count} values")
+        content = content or self._bytes(offset, length)
+        if tag in _TEXTS and kind in _BYTES:
+            return content
+        if tag in (X_RESOLUTION, Y_RESOLUTION) and kind == _RATIONAL:
+            return struct.unpack(self.order + "II", content)
+        if tag in (*_TEXTS, X_RESOLUTION, Y_RESOLUTION) or kind not in _INTEGERS:
+            raise ValueError(f"the tag {tag} has the type {kind}")
+        values = np.frombuffer(content, self.order + _INTEGERS[kind])
+        if tag in _BULK:
+            return values
+        return int(values[0]) if tag in _ONE else tuple(values.tolist())

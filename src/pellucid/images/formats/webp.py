@@ -1,0 +1,119 @@
+"""WebP: 8 bits, RGB or RGBA, lossy or lossless, read and written by Pillow (libwebp).
+
+The chunks are read here first: Pillow's decoder allocates the canvas when it opens a file
+(https://developers.google.com/speed/webp/docs/riff_container).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.common import PellucidError
+from pellucid.images.formats.metadata import LARGEST_EXIF, LARGEST_ICC, checked_icc, split_exif, swapped, turned
+from pellucid.images.formats.picture import Form, Limits, Picture, squeezed
+from pellucid.images.formats.source import Source, decoding
+
+QUALITY = 95
+"""A lossy file does not say with which quality it was made."""
+
+
+@dataclass(frozen=True)
+class WebpForm:
+    """Whether the file is lossless."""
+
+    lossless: bool
+
+
+@dataclass(frozen=True)
+class _Header:
+    width: int
+    height: int
+    lossless: bool
+    icc: bytes | None
+    exif: bytes | None
+
+
+def _header(source: Source, limits: Limits) -> _Header:
+    """Walk over the chunks of the RIFF file."""
+    source.file.seek(4)
+    end = 8 + struct.unpack("<I", source.file.read(4))[0]
+    if end > source.size:
+        raise ValueError("it ends too early")
+    seen: dict[bytes, bytes] = {}
+    offset = 12
+    while offset + 8 <= end:
+        source.file.seek(offset)
+        name, length = struct.unpack("<4sI", source.file.read(8))
+        if offset + 8 + length > end:
+            raise ValueError("it ends within a chunk")
+        if name in (b"ANIM", b"ANMF"):
+            raise PellucidError(f"{source.name} is animated; expected one image. Save its frames as files.")
+        if name == b"ICCP" and length > LARGEST_ICC:
+            checked_icc(source.name, bytes(length))
+        wanted = length if name == b"ICCP" or (name == b"EXIF" and length <= LARGEST_EXIF) else min(length, 10)
+        seen.setdefault(name, source.file.read(wanted))
+        offset += 8 + length + length % 2
+    sizes = [_frame(name, start) for name, start in seen.items() if name in (b"VP8 ", b"VP8L")]
+    if len(sizes) != 1 or (b"VP8X" in seen and _canvas(seen[b"VP8X"]) != sizes[0]):
+        raise ValueError("it does not hold one image")
+    limits.check_size(source.name, *sizes[0])
+    exif = seen.get(b"EXIF", b"")
+    return _Header(*sizes[0], b"VP8L" in seen, seen.get(b"ICCP"), exif if len(exif) > 10 else None)
+
+
+def _canvas(start: bytes) -> tuple[int, int]:
+    return 1 + int.from_bytes(start[4:7], "little"), 1 + int.from_bytes(start[7:10], "little")
+
+
+def _frame(name: bytes, start: bytes) -> tuple[int, int]:
+    if name == b"VP8L":
+        bits = int.from_bytes(start[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return int.from_bytes(start[6:8], "little") & 0x3FFF, int.from_bytes(start[8:10], "little") & 0x3FFF
+
+
+def size(source: Source, limits: Limits) -> tuple[int, int, int]:
+    """Return height, width and 3, from the headers: WebP has no gray."""
+    with decoding(source.name):
+        header = _header(source, limits)
+    height, width = swapped((header.height, header.width), split_exif(header.exif)[0]) or (0, 0)
+    return height, width, 3
+
+
+def read(source: Source, limits: Limits) -> Picture:
+    """Read a WebP; an animated one is refused."""
+    with decoding(source.name):
+        header = _header(source, limits)
+        from PIL.WebPImagePlugin import WebPImageFile
+
+        with WebPImageFile(io.BytesIO(source.read())) as opened:
+            page = np.array(opened.convert("RGB") if opened.mode == "RGBX" else opened)
+        if page.shape[2] == 4 and page[..., 3].min() == 255:
+            page = page[..., :3]  # libwebp writes no alpha that hides nothing
+        if page.shape[:2] != (header.height, header.width):
+            raise ValueError("its headers contradict each other")
+    orientation, exif = split_exif(header.exif)
+    icc = checked_icc(source.name, header.icc)
+    form = Form(kind="WEBP", icc=icc, exif=exif, extra=WebpForm(header.lossless))
+    return Picture((turned(page, orientation),), form)
+
+
+def encode(picture: Picture) -> bytes:
+    """Return the file's bytes; the one page is uint8. Gray comes back as three equal channels."""
+    from PIL import Image as pillow
+
+    form = picture.form
+    lossless = isinstance(form.extra, WebpForm) and form.extra.lossless
+    options: dict[str, Any] = {"lossless": True, "exact": True} if lossless else {"quality": QUALITY, "exact": True}
+    if form.icc:
+        options["icc_profile"] = form.icc
+    if form.exif:
+        options["exif"] = b"Exif\0\0" + form.exif
+    buffer = io.BytesIO()
+    pillow.fromarray(squeezed(picture.pages[0])).save(buffer, "WEBP", **options)
+    return buffer.getvalue()

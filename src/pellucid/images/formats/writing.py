@@ -1,0 +1,127 @@
+"""From pages and their form to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.common import PellucidError, atomic
+from pellucid.images.formats import bmp, jpeg, npy, png, pnm, tiff, webp
+from pellucid.images.formats.picture import Picture, channels
+from pellucid.images.formats.source import shown
+
+_KINDS = {
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".pgm": "PNM",
+    ".ppm": "PNM",
+    ".npy": "NPY",
+}
+SUFFIXES = tuple(suffix for suffix in _KINDS if suffix != ".npy")
+"""The file name endings of the image files that pellucid reads and writes, beside .npy."""
+
+_ENCODE: dict[str, Callable[[Picture], bytes]] = {
+    "PNG": png.encode,
+    "JPEG": jpeg.encode,
+    "WEBP": webp.encode,
+    "BMP": bmp.encode,
+    "PNM": pnm.encode,
+    "NPY": npy.encode,
+}
+_SINGLE = tuple(_ENCODE)
+_BYTES = {("uint8", 1), ("uint8", 3)}
+_FLOATS = ("float16", "float32", "float64")
+_HOLDS = {  # dtype and channels
+    "PNG": {("bool", 1), *((dtype, count) for dtype in ("uint8", "uint16") for count in (1, 2, 3, 4))},
+    "TIFF": {("bool", 1), *((dtype, count) for dtype in ("uint8", "uint16", *_FLOATS) for count in (1, 2, 3, 4))},
+    "WEBP": {("uint8", 4), *_BYTES},
+    "BMP": {("bool", 1), ("uint8", 4), *_BYTES},
+    "JPEG": _BYTES,
+    "PNM": {("bool", 1), ("uint16", 1), ("uint16", 3), *_BYTES},
+}
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # pixels; their encoders say so on the terminal
+_NAMED = {".pgm": 1, ".ppm": 3}  # the channels that the ending promises
+
+
+def write_picture(
+    target: str | os.PathLike[str] | BinaryIO, picture: Picture, suffix: str | None = None, *, durable: bool = True
+) -> None:
+    """Write a picture in the form it came in, as far as the kind of file has a place for it.
+
+    Parameters
+    ----------
+    target : a path, which gets the whole file or stays as it was; or a binary stream, written to in one piece
+    picture : its pages may be other arrays than came, of the same type and channels
+    suffix : as '.png', chooses the kind of file; by default that of the path, or, for a stream, the kind that came
+    durable : wait until the file is on disk (see `files.atomic`)
+
+    Raises
+    ------
+    PellucidError
+        If the ending is not known, the kind of file cannot hold the pages, or the place cannot be written.
+    """
+    path = Path(target) if isinstance(target, str | os.PathLike) else None
+    name = "the image" if path is None else shown(path)
+    if suffix is None and path is not None:
+        suffix = path.suffix
+    kind = picture.form.kind if suffix is None else _KINDS.get(suffix.lower(), "")
+    if not kind:
+        raise PellucidError(f"cannot write {name}: the ending {suffix!r} is not one of {' '.join(_KINDS)}.")
+    _refuse_unheld(name, kind, picture, (suffix or "").lower())
+    if path is None:
+        assert not isinstance(target, str | os.PathLike)
+        buffer = io.BytesIO()
+        _write(buffer, kind, picture, name)
+        target.write(buffer.getbuffer())
+        return
+    with atomic(path, durable=durable) as temporary, temporary.open("w+b") as file:
+        _write(file, kind, picture, name)
+
+
+def _write(file: BinaryIO, kind: str, picture: Picture, name: str) -> None:
+    try:
+        if kind == "TIFF":
+            tiff.write(picture, file)
+        else:
+            file.write(_ENCODE[kind](picture))
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise PellucidError(f"cannot write {name}: {shown(error)}. Use .tiff or .npy.") from error
+
+
+def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:
+    if len(picture.pages) != 1 and kind in _SINGLE:
+        raise PellucidError(f"cannot write {name}: it holds one page, not {len(picture.pages)}. Use .tiff.")
+    for page in picture.pages:
+        count = channels(page)
+        held = kind == "NPY" or (page.ndim in (2, 3) and (page.dtype.name, count) in _HOLDS[kind])
+        if suffix in _NAMED and picture.form.kind != "PNM":
+            held = held and (page.dtype == np.bool_ or count == _NAMED[suffix])
+        longest = _LONGEST_SIDE.get(kind, 2**31 - 1)
+        if not held or page.size == 0 or max(page.shape[:2]) > longest:
+            raise PellucidError(
+                f"cannot write {name}: the format does not hold {page.dtype} of shape {page.shape}. Use .tiff or .npy."
+            )
+
+
+def write_image(path: str | os.PathLike[str], array: NDArray[Any]) -> None:
+    """Write `array`, as `read_image` returns it, in the format that the name's ending says; whole or not at all.
+
+    Raises
+    ------
+    PellucidError
+        As `write_picture`.
+    """
+    write_picture(path, Picture((array,)))

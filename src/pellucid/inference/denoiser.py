@@ -1,0 +1,171 @@
+"""Using a trained denoiser: image in, image out, of any size; neither Keras nor a training set is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.common import PellucidError, Report
+from pellucid.images import Image, as_channels, from_unit, range_in_unit, to_unit, turned, turned_back
+from pellucid.inference.tiling import Tiling
+from pellucid.modelfile import Card, Run, locate, open_session
+
+Denoise = Callable[[Image], Image]
+"""What every denoiser is, learned or classical: one image (float32 HWC, [0, 1]) to its clean guess, same shape."""
+
+
+WHOLE = 2**20
+"""Images of up to so many pixels are run whole, larger ones in tiles: memory stays bounded, and caches are used."""
+
+TILE = 512
+"""Side of a tile's own square, in pixels, rounded up to the model's grid."""
+
+
+class Denoiser:
+    """A trained model file, run by ONNX Runtime or another engine.
+
+        denoiser = Denoiser("runs/latest")
+        clean = denoiser(noisy)
+
+    Parameters
+    ----------
+    source : a run folder or an `.onnx` file that pellucid wrote
+    threads : for the engine; 0 leaves the choice to it
+    engine : "onnxruntime", "openvino" (needs the extra `pellucid[openvino]`), or "auto", which is ONNX Runtime
+    value_range : the values that are black and white in integer images; None takes those of their type. Frames of 12
+        bits in files of 16, say, are nearly black without (0, 4095), and unlike anything a model was trained on.
+    ensemble : average the results for the image mirrored and turned in all eight ways (the geometric self-ensemble of
+        Timofte, Rothe and Van Gool, CVPR 2016): eight times the work, a little better where the training images may be
+        turned, as those of the recipe `photos`; worse for digits
+
+    Attributes
+    ----------
+    card : what the model file says of itself
+    engine : the engine that runs it
+    ensemble : as given
+    path : the model file
+
+    Raises
+    ------
+    PellucidError
+        If there is no such file, it is not a denoiser, or the engine is not installed.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        threads: int = 0,
+        engine: str = "auto",
+        value_range: tuple[float, float] | None = None,
+        *,
+        ensemble: bool = False,
+    ) -> None:
+        self.path: Path = locate(source)
+        self.value_range = value_range
+        if value_range and not value_range[0] < value_range[1]:
+            raise PellucidError(
+                f"a range of values must rise, as in 0-4095; got {value_range[0]:g}-{value_range[1]:g}."
+            )
+        session, self.card = open_session(self.path, threads, engine)
+        self.engine, self.ensemble = session.engine, ensemble
+        self._run = _all_ways(session.run) if ensemble else session.run
+
+    @property
+    def name(self) -> str:
+        """For tables: the network, and whether it is run as an ensemble."""
+        return self.card.network + (", ensemble" if self.ensemble else "")
+
+    def __repr__(self) -> str:
+        card: Card = self.card
+        about = f"{self.name}, {card.channels} channels, for {card.noise}"
+        return f"Denoiser({str(self.path)!r}: {about}, run by {self.engine})"
+
+    def __call__(self, image: NDArray[Any], report: Report | None = None) -> NDArray[Any]:
+        """Denoise one image of any size.
+
+        Parameters
+        ----------
+        image : (H, W) or (H, W, C), of dtype bool, uint8, uint16 or float in [0, 1]
+            A gray model takes a colour image channel by channel; a colour model takes a gray image as three equal
+            channels. Alpha is passed through.
+        report : called with the number of rows done, while a large image is run in tiles
+
+        Returns
+        -------
+        A new array of the same shape and dtype.
+
+        Raises
+        ------
+        PellucidError
+            If the image is not one (see `images.to_unit`).
+        """
+        array = np.asarray(image)
+        if array.ndim < 2 or array.shape[0] * array.shape[1] <= WHOLE:
+            return self.piece(array)
+        return self.in_tiles(array, self.tiling, report)
+
+    @property
+    def tiling(self) -> Tiling:
+        """How images of more than `WHOLE` pixels are cut; put together, the tiles equal the whole."""
+        grid = self.card.multiple_of
+        return Tiling(-(-TILE // grid) * grid, self.card.halo, grid)
+
+    def in_tiles(self, image: NDArray[Any], tiling: Tiling, report: Report | None = None) -> NDArray[Any]:
+        """Denoise one image tile by tile; parameters and errors as calling, and the same result as `piece`."""
+        result = np.empty(image.shape, image.dtype)
+        for rows, columns in tiling.tiles(*image.shape[:2]):
+            result[rows.own, columns.own] = self.piece(image[rows.read, columns.read])[rows.crop, columns.crop]
+            if report and columns.end == image.shape[1]:
+                report(rows.end)
+        return result
+
+    def piece(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Denoise one image in a single run, whatever its size; parameters and errors as calling."""
+        unit = to_unit(image, value_range=self.value_range)
+        given = unit.shape[2]
+        if self.card.channels == 1:
+            planes = np.moveaxis(unit, 2, 0)[..., None]  # each colour becomes an image of a batch
+            result = np.moveaxis(self.batch(planes)[..., 0], 0, 2)
+        else:
+            result = as_channels(self.batch(as_channels(unit, 3)[None])[0], given)
+        if self.value_range:
+            low, high = range_in_unit(image, self.value_range)
+            result = result * (high - low) + low
+        return from_unit(result, image)
+
+    def batch(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Denoise several images of one size.
+
+        Parameters
+        ----------
+        images : float32 (count, height, width, channels), channels as the model's, nominally in [0, 1]
+
+        Returns
+        -------
+        float32, the same shape. Sizes off the model's grid are mirrored outwards for the run and cropped again.
+        """
+        height, width = images.shape[1:3]
+        bottom, right = -height % self.card.multiple_of, -width % self.card.multiple_of
+        if bottom or right:
+            images = np.pad(images, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="symmetric")
+        noisy = np.ascontiguousarray(np.moveaxis(images, 3, 1), dtype=np.float32)
+        result = self._run(noisy)
+        return np.ascontiguousarray(np.moveaxis(result, 1, 3)[:, :height, :width])
+
+
+def _all_ways(run: Run) -> Run:
+    """Average over all eight ways to turn the images, NCHW."""
+    axes = (2, 3)
+
+    def mean(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        total = np.zeros_like(images)
+        for way in range(8):
+            total += turned_back(run(np.ascontiguousarray(turned(images, way, axes))), way, axes)
+        return total / np.float32(8)
+
+    return mean

@@ -1,0 +1,132 @@
+"""What runs a model file's graph: ONNX Runtime, or OpenVINO where it is installed.
+
+An engine takes the file's content, already checked, and a number of threads (0: the engine's choice), and gives a
+function from float32 NCHW to float32 NCHW that several threads may call at once.
+
+ONNX Runtime is the default. It opens a model and denoises a first image in 0.05 s where OpenVINO takes 0.25 s, and a
+size not seen before costs it nothing where OpenVINO generates code for 15 ms. An image's result is the same to the bit
+in every batch; OpenVINO's differs by up to 2e-7 on several threads. Which of them is faster depends on the processor:
+on an AMD EPYC (Zen 4) ONNX Runtime was, by 1.1 to 2.6 times (`benchmarks/engines.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.common import PellucidError, unknown
+
+Array = NDArray[np.float32]
+Run = Callable[[Array], Array]
+Load = Callable[[bytes, int], Run]
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A loaded graph: the name of the engine that holds it, and the function with which that runs it."""
+
+    engine: str
+    function: Run
+
+    def run(self, images: Array) -> Array:
+        """Run the graph on float32 NCHW images.
+
+        Raises
+        ------
+        PellucidError
+            If a result is not a finite number: weights can be so large that sums overflow.
+        """
+        result = self.function(images)
+        if not np.isfinite(result).all():
+            raise PellucidError("the model's result holds values that are not finite numbers. Train it anew.")
+        return result
+
+
+def choose(engine: str = AUTO, threads: int = 0) -> Callable[[bytes], Session]:
+    """Return what loads a model file's content, once that has passed `inspection`.
+
+    Raises
+    ------
+    PellucidError
+        If there is no engine of that name or it is not installed. The function that is returned raises one, too, if
+        the engine does not take the file; that one's text completes "the file ...".
+    """
+    name = "onnxruntime" if engine == AUTO else engine
+    if name not in ENGINES:
+        raise unknown("engine", name, [AUTO, *ENGINES])
+    if threads < 0:
+        raise PellucidError(f"threads must be 0 (the engine's choice) or more; got {threads}.")
+    if find_spec(name) is None:
+        raise PellucidError(f'the engine {name} is not installed. Install it: pip install "pellucid[{name}]".')
+
+    def load(content: bytes) -> Session:
+        try:
+            return Session(name, ENGINES[name](content, threads))
+        except Exception as error:  # the engines' errors have no common class
+            raise PellucidError(f"is not taken by {name}: {str(error)[:300]}") from error
+
+    return load
+
+
+def _onnxruntime(content: bytes, threads: int) -> Run:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Measured on images of 1024x1024: planning the memory of every size seen takes two thirds more of it and gains no
+    # time; without the arena, fresh pages from the system take twice to three times as long.
+    options.enable_mem_pattern = False
+    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda images: session.run(None, {name: images})[0]
+
+
+def _openvino(content: bytes, threads: int) -> Run:
+    ov = _silent_openvino()
+    # Without the first, a processor that has bfloat16 would use it; the second runs one image on all threads.
+    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    if threads:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    core = ov.Core()
+    model = core.compile_model(core.read_model(content), "CPU", settings)
+    mine = threading.local()  # a request serves one caller at a time
+
+    def run(images: Array) -> Array:
+        if not hasattr(mine, "request"):
+            mine.request = model.create_infer_request()
+        result: Array = mine.request.infer([images], share_inputs=True)[0]
+        return result
+
+    return run
+
+
+def _silent_openvino() -> Any:
+    """Import OpenVINO without its telemetry, which would tell Google Analytics of it, from a forked process.
+
+    With that package out of sight, OpenVINO takes its own stub instead. A program that has imported OpenVINO before has
+    settled this itself.
+    """
+    hidden = "openvino_telemetry"
+    if {"openvino", hidden} & sys.modules.keys():
+        return import_module("openvino")
+    modules: dict[str, Any] = sys.modules
+    modules[hidden] = None
+    try:
+        return import_module("openvino")
+    finally:
+        del modules[hidden]
+
+
+ENGINES: dict[str, Load] = {"onnxruntime": _onnxruntime, "openvino": _openvino}
+"""Every engine by its name, which is also that of its package; the optional ones are extras of the same name."""

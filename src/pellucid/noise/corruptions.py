@@ -1,0 +1,278 @@
+"""The noise that a denoiser learns to remove: frozen values that act on batches of images.
+
+    corruption = parse("gaussian:0.5")
+    noisy = corruption(images, np.random.default_rng(0))
+
+Strengths are in units of the [0, 1] range unless said otherwise; a strength may be a `Range`, from which each image
+draws its own. Nothing is guessed from an image's content. Results are clipped to [0, 1] unless `clip` is off.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.common import PellucidError, unknown
+
+Batch = NDArray[np.float32]
+"""Images: float32, (count, height, width, channels)."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A strength drawn uniformly from [low, high] for each image."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise PellucidError(f"a range of strengths must rise, as in 0.1-0.6; got {self}.")
+
+    def __str__(self) -> str:
+        return f"{_number(self.low)}-{_number(self.high)}"
+
+
+Strength = float | Range
+
+
+class Corruption(Protocol):
+    """What every corruption offers: it is a frozen value, its `str` is what `parse` reads."""
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """Return corrupted copies of `images` (NHWC float32, [0, 1]); `rng` is the only source of chance."""
+        ...
+
+
+def _check(name: str, strength: Strength, unit: str, low: float, high: float) -> None:
+    values = (strength.low, strength.high) if isinstance(strength, Range) else (strength,)
+    if not all(math.isfinite(value) and low <= value <= high for value in values):
+        raise PellucidError(f"{name} expects its strength ({unit}) within {low:g} to {high:g}; got {strength}.")
+
+
+def _draw(strength: Strength, count: int, rng: np.random.Generator) -> NDArray[np.float32] | np.float32:
+    """One strength per image, shaped to multiply a batch."""
+    if isinstance(strength, Range):
+        return rng.uniform(strength.low, strength.high, (count, 1, 1, 1)).astype(np.float32)
+    return np.float32(strength)
+
+
+def _normal(images: Batch, rng: np.random.Generator) -> Batch:
+    return rng.standard_normal(images.shape, dtype=np.float32)
+
+
+def _finish(images: Batch, clip: bool) -> Batch:
+    return np.clip(images, 0, 1, out=images) if clip else images
+
+
+def _number(value: Strength) -> str:
+    """The text that reads back to the very same number."""
+    return str(value) if isinstance(value, Range) else repr(float(value)).removesuffix(".0")
+
+
+def _tail(clip: bool) -> str:
+    return "" if clip else ":unclipped"
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Additive white noise, `x + sigma * N(0, 1)`, each value on its own; clipped, it is the Keras tutorial's noise."""
+
+    sigma: Strength
+    clip: bool = True
+
+    def __post_init__(self) -> None:
+        _check("gaussian", self.sigma, "sigma, in units of the [0, 1] range", 0, 10)
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`."""
+        sigma = _draw(self.sigma, len(images), rng)
+        return _finish(images + sigma * _normal(images, rng), self.clip)
+
+    def __str__(self) -> str:
+        return f"gaussian:{_number(self.sigma)}{_tail(self.clip)}"
+
+
+@dataclass(frozen=True)
+class Speckle:
+    """Multiplicative noise, `x * (1 + sigma * N(0, 1))`, as of coherent imaging."""
+
+    sigma: Strength
+    clip: bool = True
+
+    def __post_init__(self) -> None:
+        _check("speckle", self.sigma, "sigma, relative to the pixel", 0, 10)
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`."""
+        sigma = _draw(self.sigma, len(images), rng)
+        return _finish(images * (1 + sigma * _normal(images, rng)), self.clip)
+
+    def __str__(self) -> str:
+        return f"speckle:{_number(self.sigma)}{_tail(self.clip)}"
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Shot noise, `Poisson(peak * x) / peak`: a white pixel counts `peak` photons on average."""
+
+    peak: Strength
+    clip: bool = True
+
+    def __post_init__(self) -> None:
+        _check("poisson", self.peak, "photons per white pixel", 0.01, 1e9)
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`. Values below 0 count as black."""
+        peak = _draw(self.peak, len(images), rng)
+        counts = rng.poisson(np.maximum(images, 0).astype(np.float64) * peak)
+        return _finish((counts / peak).astype(np.float32), self.clip)
+
+    def __str__(self) -> str:
+        return f"poisson:{_number(self.peak)}{_tail(self.clip)}"
+
+
+@dataclass(frozen=True)
+class SaltPepper:
+    """Impulse noise: a share `amount` of the values becomes 0 or 1, either with the same chance."""
+
+    amount: Strength
+
+    def __post_init__(self) -> None:
+        _check("salt-pepper", self.amount, "share of values", 0, 1)
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`."""
+        amount = _draw(self.amount, len(images), rng)
+        lot = rng.random(images.shape, dtype=np.float32)
+        return np.where(lot < amount / 2, np.float32(0), np.where(lot < amount, np.float32(1), images))
+
+    def __str__(self) -> str:
+        return f"salt-pepper:{_number(self.amount)}"
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Missing pixels: a share of the pixels becomes black in all channels."""
+
+    share: Strength
+
+    def __post_init__(self) -> None:
+        _check("mask", self.share, "share of pixels", 0, 1)
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`."""
+        share = _draw(self.share, len(images), rng)
+        lot = rng.random((*images.shape[:3], 1), dtype=np.float32)
+        return np.where(lot < share, np.float32(0), images)
+
+    def __str__(self) -> str:
+        return f"mask:{_number(self.share)}"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Several corruptions, one after the other."""
+
+    parts: tuple[Corruption, ...]
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`."""
+        for part in self.parts:
+            images = part(images, rng)
+        return images
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.parts))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The noise that came with the images: the noisy copy lies behind the clean image, along the channels."""
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """Return the noisy half of `images`, whose channels are those of the clean and then of the noisy images."""
+        half, odd = divmod(images.shape[3], 2)
+        if odd:
+            raise PellucidError(
+                f"the noise {str(self)!r} is that of noisy images which came with the clean ones, and this data has "
+                "clean images alone. Give --noise KIND:STRENGTH to make noise, or the pairs by --noisy and --clean."
+            )
+        return images[..., half:]
+
+    def __str__(self) -> str:
+        return "paired"
+
+
+PAIRED = Paired()
+"""What `noise` says where pairs of noisy and clean images were given (see `datasets.pairs`)."""
+
+
+KINDS: dict[str, Callable[..., Corruption]] = {
+    "gaussian": Gaussian,
+    "salt-pepper": SaltPepper,
+    "poisson": Poisson,
+    "speckle": Speckle,
+    "mask": Masking,
+}
+"""The corruptions by the name that `parse` knows them by."""
+
+
+def varies(corruption: Corruption) -> bool:
+    """Return whether images draw their strengths from a range."""
+    parts = corruption.parts if isinstance(corruption, Chain) else (corruption,)
+    return any(isinstance(value, Range) for part in parts for value in vars(part).values())
+
+
+def parse(text: str | Corruption) -> Corruption:
+    """Read a corruption: `KIND:STRENGTH`, several joined by `+`.
+
+    A strength is a number (`0.5`), a fraction (`25/255`) or a range from which each image draws (`0.1-0.6`);
+    `:unclipped` behind it keeps values outside [0, 1]. `paired` stands alone: see `Paired`. A corruption is returned
+    as it is.
+
+    Raises
+    ------
+    PellucidError
+        For an unknown kind, a strength that is not a number or not allowed.
+    """
+    if not isinstance(text, str):
+        return text
+    if text.strip() == str(PAIRED):
+        return PAIRED
+    parts = tuple(_parse_one(part) for part in text.split("+"))
+    return parts[0] if len(parts) == 1 else Chain(parts)
+
+
+def _parse_one(text: str) -> Corruption:
+    name, _, rest = text.strip().partition(":")
+    if name not in KINDS:
+        raise unknown("noise", name, KINDS)
+    strength, _, flag = rest.partition(":")
+    kind = KINDS[name]
+    if flag and (flag != "unclipped" or kind in (SaltPepper, Masking)):
+        raise PellucidError(f"noise {text!r}: {flag!r} is not understood; expected {name}:STRENGTH.")
+    value = _parse_strength(text, strength)
+    made: Corruption = kind(value, False) if flag else kind(value)
+    return made
+
+
+def _parse_strength(text: str, strength: str) -> Strength:
+    def number(word: str) -> float:
+        above, slash, below = word.partition("/")
+        return float(above) / float(below) if slash else float(above)
+
+    words = re.split(r"(?<!e)-", strength, flags=re.IGNORECASE)  # the minus of 1e-3 is no dash
+    try:
+        return Range(*map(number, words)) if len(words) == 2 else number(strength)
+    except (ValueError, ZeroDivisionError):
+        raise PellucidError(
+            f"noise {text!r} has no strength that can be read; expected a number or a range, as in gaussian:0.5 "
+            "or gaussian:0.1-0.6."
+        ) from None

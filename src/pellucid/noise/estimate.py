@@ -1,0 +1,153 @@
+"""From images to what noise they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.common import PellucidError
+from pellucid.images import to_unit
+from pellucid.noise.findings import Inspection
+from pellucid.noise.impulses import NO_IMPULSES, Ends, Impulses, candidates, decide, repair
+from pellucid.noise.level import UNCLEAR, Brightness, Interval, Level, Part, estimate
+from pellucid.noise.patches import flat_patches
+from pellucid.noise.stripes import blocking, find_wave, remove_rows
+from pellucid.noise.values import Tally, Values, combine
+
+Floats = NDArray[np.float64]
+
+SIDE = 512
+"""Of larger images, a square of this side from the middle is measured; their values are looked at whole."""
+
+_FEW = 4  # fewer images than this are measured in quarters, for the interval
+_LEAST_SIDE = 32  # of an image that is quartered, in pixels
+_COARSE = range(3, 16)  # of so few values one is always far from the next; of two, impulses are all there can be
+_APART, _APART_SMALL = 1.3, 10.0  # one level scatters by this factor, and by so much more over the root of the pixels
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The measurements of one image: of its parts, of all its colours, and of the first."""
+
+    parts: tuple[Part, ...]
+    rows: float
+    columns: float
+    wave: tuple[float, float] | None
+    blocking: float
+    pixels: int
+
+
+def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
+    """Estimate what noise is in images.
+
+    Parameters
+    ----------
+    images : read one after the other; each (H, W) or (H, W, C) with C in 1..4 (of 2 and 4 the last is alpha and left
+        out), of dtype bool, uint8, uint16 or float in [0, 1]
+
+    Returns
+    -------
+    Inspection. Integers of 16 bits that use fewer are measured in units of the bits they use.
+
+    Raises
+    ------
+    PellucidError
+        If there are no images, or one is none (see `images.to_unit`).
+
+    Notes
+    -----
+    Every image is explained on its own by every kind of noise; the kind that explains them best is taken, and the
+    level is the median over the images. All is a function of the pixels, without chance.
+    """
+    crops, tallies, sides = [], [], []
+    for number, image in enumerate(images, 1):
+        array = _colours(np.asarray(image), f"image {number}")
+        tallies.append(Tally.of(array))
+        sides.append(min(array.shape[:2]))
+        crops.append(_crop(array))
+    if not crops:
+        raise PellucidError("there are no images to inspect; expected at least one.")
+    values = combine(tallies)
+    few = len(crops) < _FEW
+    found = [[candidates(plane) for plane in _planes(crop, values)] for crop in crops]
+    impulses = NO_IMPULSES if values.levels in _COARSE else decide([ends for image in found for ends in image])
+    seen = [_measure(_planes(crop, values), ends, impulses, few) for crop, ends in zip(crops, found, strict=True)]
+    if values.levels == 2:
+        level = Level(UNCLEAR)
+    else:
+        level = estimate([image.parts for image in seen], _brightness(crops, values), not values.outside)
+    waves = [image.wave for image in seen if image.wave]
+    pixels = sum(image.pixels for image in seen)
+    return Inspection(
+        images=len(seen),
+        pixels=pixels,
+        side=int(np.median(sides)),
+        values=values,
+        clipped=not values.outside,
+        impulses=impulses,
+        rows=float(np.median([image.rows for image in seen])),
+        columns=float(np.median([image.columns for image in seen])),
+        wave=waves[len(waves) // 2] if 2 * len(waves) > len(seen) else None,
+        blocking=float(np.median([image.blocking for image in seen])),
+        differ=_differ(level.sigma_interval, pixels / sum(len(image.parts) for image in seen)),
+        level=level,
+    )
+
+
+def _colours(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Check an array, and leave its alpha out: (H, W, 1) or (H, W, 3) of its own type."""
+    channels = to_unit(array, name).shape[2]
+    return array[..., None] if array.ndim == 2 else array[..., :channels]
+
+
+def _crop(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy of the square in the middle, which begins at the corner of one of JPEG's blocks."""
+    top, left = (max(0, length - SIDE) // 2 // 8 * 8 for length in array.shape[:2])
+    return array[top : top + SIDE, left : left + SIDE].copy()
+
+
+def _planes(crop: NDArray[Any], values: Values) -> list[Floats]:
+    """The colours of an image in units of what is white in it."""
+    return list(np.moveaxis(to_unit(crop).astype(np.float64) * values.stretch, 2, 0))
+
+
+def _measure(planes: Sequence[Floats], found: Sequence[Ends], impulses: Impulses, quartered: bool) -> _Seen:
+    planes = [repair(plane, ends, impulses) for plane, ends in zip(planes, found, strict=True)]
+    flats = []
+    rows = columns = 0.0
+    for plane in planes:
+        row, without = remove_rows(plane)
+        column, without = remove_rows(without.T)
+        rows, columns = max(rows, row), max(columns, column)
+        flats.append([flat_patches(piece) for piece in _pieces(without.T, quartered)])
+    return _Seen(
+        parts=tuple(zip(*flats, strict=True)),
+        rows=rows,
+        columns=columns,
+        wave=find_wave(planes[0]),
+        blocking=blocking(planes[0]),
+        pixels=planes[0].size,
+    )
+
+
+def _pieces(plane: Floats, quartered: bool) -> list[Floats]:
+    if not quartered or min(plane.shape) < _LEAST_SIDE:
+        return [plane]
+    return [piece for half in np.array_split(plane, 2) for piece in np.array_split(half, 2, axis=1)]
+
+
+def _brightness(crops: Sequence[NDArray[Any]], values: Values) -> Brightness:
+    sums = np.zeros(3)
+    for crop in crops:
+        for plane in _planes(crop, values):
+            sums += plane.size, plane.sum(), np.square(plane).sum()
+    return Brightness(max(float(sums[1] / sums[0]), 0.0), float(sums[2] / sums[0]))
+
+
+def _differ(interval: Interval | None, pixels: float) -> bool:
+    """Say whether levels, each measured on so many pixels, are too far apart to be one."""
+    return interval is not None and bool(interval[1] > (_APART + _APART_SMALL / np.sqrt(pixels)) * interval[0])

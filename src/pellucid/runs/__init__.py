@@ -1,0 +1,7 @@
+"""One run from start to verdict, and the folder in which it stays."""
+
+from pellucid.runs.job import Run
+from pellucid.runs.repeat import repeat
+from pellucid.runs.train import train
+
+__all__ = ["Run", "repeat", "train"]

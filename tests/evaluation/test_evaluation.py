@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pellucid.common.errors import PellucidError
+from pellucid.datasets import ArrayImages
+from pellucid.datasets.sources import Images
+from pellucid.datasets.split import assemble
+from pellucid.evaluation.classical import Median
+from pellucid.evaluation.compare import compare, evaluate, tune_classical
+from pellucid.evaluation.verdict import verdict
+
+RNG = np.random.default_rng(0)
+SMOOTH = np.cumsum(RNG.normal(0, 0.02, (20, 32, 32)), axis=2).clip(-0.5, 0.5).astype(np.float32) + 0.5
+
+
+class Untouchable(ArrayImages):
+    """Images that must not be looked at."""
+
+    def batch(self, indices: object) -> object:  # type: ignore[override]
+        raise AssertionError("test images were used to choose")
+
+
+def identity(image: np.ndarray) -> np.ndarray:
+    return image.copy()
+
+
+def test_identity_scores_as_the_noisy_images() -> None:
+    noisy, same = evaluate({"identity": identity}, ArrayImages(SMOOTH), "gaussian:0.1")
+    np.testing.assert_allclose(noisy.psnr, same.psnr)
+    assert len(noisy.psnr) == 20
+
+
+def test_scores_do_not_depend_on_how_many_are_judged() -> None:
+    few = evaluate({}, ArrayImages(SMOOTH), "gaussian:0.1", limit=3)[0]
+    many = evaluate({}, ArrayImages(SMOOTH), "gaussian:0.1")[0]
+    np.testing.assert_array_equal(few.psnr, many.psnr[:3])
+
+
+def test_tuning_uses_validation_images_alone() -> None:
+    parts: list[Images] = [ArrayImages(SMOOTH[:10]), ArrayImages(SMOOTH[10:15]), Untouchable(SMOOTH[15:])]
+    split = assemble("smooth", parts[0], parts[1], parts[2], parts[0], "here")
+    chosen = tune_classical(split.validation, "gaussian:0.1")
+    assert len(chosen) == 5
+    with pytest.raises(AssertionError, match="used to choose"):  # judging does use them
+        compare(identity, "identity", split, "gaussian:0.1")
+
+
+def test_the_strength_follows_the_noise() -> None:
+    weak, strong = (tune_classical(ArrayImages(SMOOTH), f"gaussian:{level}") for level in (0.02, 0.4))
+    assert [name for name in weak if name.startswith("Gaussian")] != [
+        name for name in strong if name.startswith("Gaussian")
+    ]
+
+
+def test_a_worse_denoiser_gets_a_worse_verdict() -> None:
+    def ruin(image: np.ndarray) -> np.ndarray:
+        return np.zeros_like(image)
+
+    def oracle_like(image: np.ndarray) -> np.ndarray:
+        return Median(5)(Median(5)(image))
+
+    classical = {"median": Median(3)}
+    heads = []
+    for denoise in (ruin, identity, oracle_like):
+        heads.append(verdict(evaluate({"model": denoise, **classical}, ArrayImages(SMOOTH), "gaussian:0.3")))
+    assert heads[0].startswith("It does not help")
+    assert heads[1].startswith("It does not help")
+    assert heads[2].startswith("It helps: ")
+    assert "20 of 20 test images" in heads[2]
+
+
+def test_a_classical_filter_that_is_better_is_said_to_be() -> None:
+    scores = evaluate({"weak": Median(3), "strong": Median(5)}, ArrayImages(SMOOTH), "gaussian:0.3")
+    assert "a classical filter helps more: strong" in verdict(scores)
+
+
+def test_no_images_is_an_error() -> None:
+    with pytest.raises(PellucidError, match="no images"):
+        evaluate({}, ArrayImages(SMOOTH[:0]), "gaussian:0.1")
