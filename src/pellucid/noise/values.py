@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_DEPTHS = (8, 10, 12, 14)  # of cameras whose frames are kept in 16 bits
+from pellucid.images import camera_white, largest
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Tally:
     def of(cls, array: NDArray[Any]) -> Tally:
         """Count the values of an array of a type that `to_unit` takes."""
         if array.dtype.kind == "u":
-            counts = np.bincount(array.ravel(), minlength=np.iinfo(array.dtype).max + 1)
+            counts = np.bincount(array.ravel(), minlength=largest(array.dtype) + 1)
         else:
             ends = (array <= 0).sum(), (array >= 1).sum()
             counts = np.array([ends[0], array.size - sum(ends), ends[1]])
@@ -70,9 +70,7 @@ def combine(tallies: Sequence[Tally]) -> Values:
         used = np.flatnonzero(counts)
         step, levels = int(np.gcd.reduce(used)) or 1, len(used)
         bits = max(1, (int(high) // step).bit_length())
-        top = white = float(len(counts) - 1)
-        if tallies[0].dtype == np.uint16 and high > 0:
-            white = next((2.0**depth - 1 for depth in _DEPTHS if high < 2**depth), top)
+        top, white = float(len(counts) - 1), float(camera_white(high, tallies[0].dtype))
         at_low, at_high = counts[0], counts[int(white)]
     else:
         at_low, at_high = (sum(one.counts[end] for one in tallies) for end in (0, -1))
