@@ -43,10 +43,10 @@ def test_a_loss_that_is_no_number_sends_it_back_at_half_the_rate(
 
 def test_a_training_that_always_diverges_ends(small: Path, command: Command, tmp_path: Path) -> None:
     options = ("--optimizer", "adam", "--schedule", "constant", "--learning-rate", "1e30", "--loss", "mse")
-    done = command("train", small, *SIZES, "--model", "residual", *options, "--limit", 64, "--out", "run")
+    done = command("train", small, *SIZES, "--network", "residual", *options, "--limit", 64, "--out", "run")
     assert done.returncode == 2
     assert done.stdout.count("back to the start of the epoch") == 4
-    assert "Train anew with a lower --learning-rate" in done.stderr
+    assert "Train anew with a lower learning rate" in done.stderr
 
 
 @pytest.mark.one_backend
@@ -102,7 +102,7 @@ def spoil(path: Path, how: str) -> None:
         write_image(path, np.zeros((9, 9), np.uint8))
 
 
-SCANS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "model": "classic"}
+SCANS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "network": "classic"}
 
 
 @pytest.mark.one_backend
