@@ -19,8 +19,7 @@ from pellucid.evaluation import Scored, compare, metrics, verdict
 from pellucid.evaluation import pictures as plots
 from pellucid.images import save_figure
 from pellucid.inference import Denoiser
-from pellucid.modelfile import MODEL_NAME, Card
-from pellucid.modelfile import file as artifact
+from pellucid.modelfile import MODEL_NAME, Card, save
 from pellucid.networks import find
 from pellucid.noise import parse
 from pellucid.runs import folder as runs
@@ -149,8 +148,6 @@ class Job:
 
     def write_model(self, scores: dict[str, float]) -> Denoiser:
         """Write the model file and make sure that it answers as the model does."""
-        from pellucid.modelfile import compare as same
-        from pellucid.modelfile import to_onnx
         from pellucid.networks import predict, receptive_field
 
         known = find(self.config.model)
@@ -166,9 +163,7 @@ class Job:
             versions={name: version(name) for name in ("pellucid", "keras", "onnx", "numpy")},
             statistics=self._statistics,
         )
-        with atomic(self.folder / MODEL_NAME) as unchecked:
-            artifact.write(unchecked, to_onnx(self.model, card.channels), card)
-            same(Denoiser(unchecked).batch, lambda images: predict(self.model, images), card.channels, card.multiple_of)
+        save(self.folder / MODEL_NAME, self.model, card, lambda images: predict(self.model, images))
         return Denoiser(self.folder)
 
     def judge(self, fitted: Fitted) -> Run:
