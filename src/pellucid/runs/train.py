@@ -293,7 +293,7 @@ def _save_model(folder: RunFolder, model: Any, split: Split, training: Batches) 
         # What is usual in the noisy images of an epoch, so that `denoise` knows what is not.
         statistics=describe((noisy for noisy, _ in training.epoch(1)), config.noise),
     )
-    modelfile.save(folder.model, model, card, predict)
+    modelfile.save(folder.model, model, card, lambda images: predict(model, images))
 
 
 def _judge(folder: RunFolder, learner: Learner, split: Split, interrupted: bool) -> Run:
