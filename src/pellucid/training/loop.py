@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError, Report
+from pellucid.common import Report
 from pellucid.networks import require_keras
 from pellucid.noise import Batch
 from pellucid.training.batches import Batches
@@ -194,7 +194,7 @@ def _validate(learner: Learner, validation: Batches, asked: Asked) -> float | No
         if asked() in LEAVE:
             return None
     if not seen:
-        raise PellucidError("none of the validation images can be read any more. Restore them.")
+        raise TooManyError("none of the validation images can be read any more. Restore them.")
     if not math.isfinite(total):
         raise DivergedError(f"the validation loss became {total / seen}")
     return total / seen
