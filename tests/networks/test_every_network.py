@@ -12,7 +12,7 @@ import pytest
 
 from pellucid.common.errors import PellucidError
 from pellucid.modelfile.engines import ENGINES
-from pellucid.modelfile.export import TOLERANCE, compare
+from pellucid.modelfile.export import TOLERANCE, check_same, random_batches
 from pellucid.networks.registry import NETWORKS, build
 from small_networks import DENOISERS, shaken, written
 
@@ -49,10 +49,11 @@ def test_every_engine_answers_as_keras_does(name: str, channels: int, engine: st
 def test_a_file_that_answers_differently_is_refused(tmp_path: Path) -> None:
     model = shaken("classic", 1)
     denoiser = written(model, "classic", 1, tmp_path)
-    assert compare(denoiser.batch, lambda images: np.asarray(model(images)), 1, 4) < TOLERANCE
+    batches = random_batches(1, 4)
+    assert check_same(denoiser.batch, lambda images: np.asarray(model(images)), batches) < TOLERANCE
     for wrong in (lambda images: np.asarray(model(images)) + 2e-5, lambda images: images * np.nan):
         with pytest.raises(PellucidError, match="differs from the trained one"):
-            compare(denoiser.batch, wrong, 1, 4)
+            check_same(denoiser.batch, wrong, batches)
 
 
 @pytest.mark.parametrize("name", DENOISERS)
@@ -63,7 +64,7 @@ def test_every_backend_writes_the_same_bytes(name: str, tmp_path: Path) -> None:
     other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
     pytest.importorskip(other)
     code = (
-        "import sys; from pathlib import Path; from networks import shaken, written\n"
+        "import sys; from pathlib import Path; from small_networks import shaken, written\n"
         "written(shaken(sys.argv[1], 3), sys.argv[1], 3, Path(sys.argv[2]))"
     )
     folder = tmp_path / other

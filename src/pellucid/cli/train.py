@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import shlex
+from typing import Any
 
-from pellucid.cli.options import (
-    add_clean,
-    data_of,
-)
+from pellucid.cli.options import add_clean, data_of
 from pellucid.cli.output import INTERRUPTED, say
-
-if TYPE_CHECKING:
-    pass
-
 
 ABOUT = "train a denoiser and judge it"
 
@@ -38,6 +32,7 @@ def add(command: argparse.ArgumentParser) -> None:
     for item in dataclasses.fields(Config):
         if item.name != "data":
             _setting(settings, item)
+    command.add_argument("--model", default=argparse.SUPPRESS, help=argparse.SUPPRESS)  # refused with what to write now
 
 
 def _setting(group: Any, item: dataclasses.Field[Any]) -> None:
@@ -56,9 +51,9 @@ def run(options: argparse.Namespace) -> int:
     from pellucid.runs import train as run_training
     from pellucid.training import Config
 
-    names = {item.name for item in dataclasses.fields(Config)} - {"data"}
+    names = {item.name for item in dataclasses.fields(Config)} - {"data"} | {"model"}
     changes = {name: value for name, value in vars(options).items() if name in names}
-    run = run_training(
+    done = run_training(
         data_of(options),
         recipe_name=options.recipe,
         out=options.out,
@@ -68,5 +63,8 @@ def run(options: argparse.Namespace) -> int:
         say=say,
         **changes,
     )
-    say(f"\n{run.verdict}\n\nmodel:   {run.folder / 'model.onnx'}\npicture: {run.picture}")
-    return INTERRUPTED if run.interrupted else 0
+    say(f"\n{done.verdict}\n\nmodel:   {done.folder / 'model.onnx'}\npicture: {done.picture}")
+    if done.interrupted:
+        say(f"continue with: pellucid train --resume {shlex.quote(str(done.folder))}")
+        return INTERRUPTED
+    return 0

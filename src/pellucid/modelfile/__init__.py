@@ -2,8 +2,8 @@
 
 from pellucid.modelfile.card import Card
 from pellucid.modelfile.engines import Run
-from pellucid.modelfile.export import TOLERANCE, classifier_to_onnx, compare, to_onnx
-from pellucid.modelfile.file import MODEL_NAME, locate, open_session, read_bytes
+from pellucid.modelfile.export import TOLERANCE, check_same, classifier_to_onnx, to_onnx
+from pellucid.modelfile.file import MODEL_NAME, add_scores, locate, open_session, read_bytes, save
 from pellucid.modelfile.protobuf import Message
 from pellucid.modelfile.summary import summarize
 
@@ -13,11 +13,13 @@ __all__ = [
     "Card",
     "Message",
     "Run",
+    "add_scores",
+    "check_same",
     "classifier_to_onnx",
-    "compare",
     "locate",
     "open_session",
     "read_bytes",
+    "save",
     "summarize",
     "to_onnx",
 ]

@@ -1,19 +1,21 @@
-"""From a trained Keras model to a minimal ONNX graph, checked against the model: denoisers, and the classifier.
+"""From a trained Keras model to a minimal ONNX graph, and whether both answer the same: denoisers, and the classifier.
 
 The layers are translated one by one into NCHW operators, so the graph is the same whatever backend trained it, holds
 no shape arithmetic, and takes any batch, height and width. Two things are folded in exactly: batch normalisation into
-the convolution before it, and nearest-neighbour upsampling into the 3x3 convolution behind it, as one 4x4 transposed
+the convolution before it, and nearest-neighbour upsampling into the 3x3 convolution after it, as one 4x4 transposed
 convolution of stride 2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
+from pellucid.modelfile.engines import Array, Run
 from pellucid.networks import UNFOLD, Step, steps, upsampled, uses
 
 OPSET = 17
@@ -100,7 +102,7 @@ class _Fusion:
 
     def __init__(self, flat: list[Step]) -> None:
         followers = uses(flat)
-        self.norm: dict[int, Any] = {}  # output of a convolution -> the BatchNormalization behind it
+        self.norm: dict[int, Any] = {}  # output of a convolution -> the BatchNormalization after it
         self.upsampled = upsampled(flat)  # by outputs of convolutions that are to upsample themselves
         absorbed = {step.output for step in self.upsampled.values()}
         rename: dict[int, int] = {}
@@ -203,23 +205,31 @@ def _affine(norm: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return gain, (_array(norm.beta) if norm.center else 0.0) - mean * gain
 
 
-def compare(denoise: Any, predict: Any, channels: int, multiple_of: int) -> float:
-    """Return the largest difference between a written model and the Keras model on random images.
+def check_same(written: Run, trained: Run, batches: Iterable[Array], what: str = "model") -> float:
+    """Return the largest difference between what was written and what was trained.
 
-    `denoise` and `predict` both map NHWC float32 to the same shape.
+    Parameters
+    ----------
+    written, trained : functions of the same batches to results of the same shape
+    batches : what to run them on
+    what : was written, for the message
 
     Raises
     ------
     PellucidError
         If it is above `TOLERANCE`, or no number: the file would answer differently.
     """
-    differences = []
-    rng = np.random.default_rng(0)
-    for count, height, width in ((3, 4, 5), (1, 7, 3)):
-        shape = (count, height * multiple_of, width * multiple_of, channels)
-        images = rng.random(shape, dtype=np.float32)
-        differences.append(np.abs(denoise(images) - predict(images)).max())
-    worst = float(np.max(differences))  # which is not a number if one of them is not
+    worst = float(np.max([np.abs(written(batch) - trained(batch)).max() for batch in batches]))  # NaN if one is
     if not worst <= TOLERANCE:
-        raise PellucidError(f"the written model differs from the trained one by {worst:.2g} (limit {TOLERANCE:g}).")
+        raise PellucidError(f"the written {what} differs from the trained one by {worst:.2g} (limit {TOLERANCE:g}).")
     return worst
+
+
+def random_batches(channels: int, multiple_of: int) -> list[Array]:
+    """Return random images to check a denoiser on: NHWC float32 in [0, 1], sides in multiples of `multiple_of`."""
+    rng = np.random.default_rng(0)
+    shapes = ((3, 4, 5), (1, 7, 3))
+    return [
+        rng.random((count, height * multiple_of, width * multiple_of, channels), dtype=np.float32)
+        for count, height, width in shapes
+    ]

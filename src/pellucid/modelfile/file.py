@@ -6,17 +6,20 @@ The graph maps float32 (batch, channels, height, width) in [0, 1] to the same sh
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pellucid.common import PellucidError, atomic
-from pellucid.modelfile import protobuf as onnx_reader
-from pellucid.modelfile import safety as inspection
-from pellucid.modelfile.card import (
-    Card,
-)
-from pellucid.modelfile.engines import AUTO, Session, choose
+from pellucid.modelfile import protobuf, safety
+from pellucid.modelfile.card import Card
+from pellucid.modelfile.engines import AUTO, Array, Run, Session, choose
+from pellucid.modelfile.export import check_same, random_batches, to_onnx
+from pellucid.modelfile.protobuf import Message
 
 KEY = "pellucid"
 MODEL_NAME = "model.onnx"
@@ -50,7 +53,7 @@ def locate(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def write(path: Path, graph: Any, card: Card) -> None:
+def write(path: str | os.PathLike[str], graph: Any, card: Card) -> None:
     """Write an `onnx.ModelProto` with its card, whole or not at all."""
     del graph.metadata_props[:]
     graph.metadata_props.add(key=KEY, value=card.to_json())
@@ -58,10 +61,68 @@ def write(path: Path, graph: Any, card: Card) -> None:
         temporary.write_bytes(graph.SerializeToString(deterministic=True))
 
 
+def save(path: str | os.PathLike[str], model: Any, card: Card, predict: Run) -> None:
+    """Write a trained Keras model as a model file, whole or not at all, once the file answers as the model does.
+
+    Parameters
+    ----------
+    path : the file; one that is there is replaced
+    model : a functional denoiser
+    card : what the file says of itself
+    predict : runs the model, NHWC float32 to the same shape
+
+    Raises
+    ------
+    PellucidError
+        If a layer has no translation, the file answers differently, or it cannot be written.
+    """
+    with atomic(path) as unchecked:
+        write(unchecked, to_onnx(model, card.channels), card)
+        session, _ = open_session(unchecked)
+
+        def written(images: Array) -> Array:
+            result = session.run(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+            return result.transpose(0, 2, 3, 1)
+
+        check_same(written, predict, random_batches(card.channels, card.multiple_of))
+
+
+def add_scores(path: str | os.PathLike[str], scores: Mapping[str, float]) -> None:
+    """Add scores to the card of a model file that `save` wrote; its graph stays as it is.
+
+    Parameters
+    ----------
+    path : the file
+    scores : as in `Card.scores`; those that JSON cannot hold are left out
+
+    Raises
+    ------
+    PellucidError
+        If it is not such a file, or cannot be written.
+    """
+    import onnx
+
+    content = read_bytes(Path(path))
+    try:
+        _, card = _parse(content)
+    except PellucidError as error:
+        raise PellucidError(f"{path} is not a model that pellucid can run: it {error}.") from error
+    write(path, onnx.load_model_from_string(content), dataclasses.replace(card, scores={**card.scores, **scores}))
+
+
+def _parse(content: bytes) -> tuple[Message, Card]:
+    """Return a file's graph and card, read strictly; errors complete "the file ..."."""
+    model = protobuf.read(content)
+    entries = model["metadata_props"]
+    if [entry["key"] for entry in entries] != [KEY]:
+        raise PellucidError("is an ONNX file, but not a denoiser that pellucid wrote: it has no card, or more")
+    return model, Card.from_json(entries[0]["value"] or "")
+
+
 def open_session(path: Path, threads: int = 0, engine: str = AUTO) -> tuple[Session, Card]:
     """Read a model file, check it, and let an engine load it: (the loaded graph, its card).
 
-    Whoever made the file, it cannot do more than turn an image into another: see `inspection`.
+    Whoever made the file, it cannot do more than turn an image into another: see `safety`.
 
     Parameters
     ----------
@@ -77,12 +138,8 @@ def open_session(path: Path, threads: int = 0, engine: str = AUTO) -> tuple[Sess
     load = choose(engine, threads)
     content = read_bytes(path)
     try:
-        model = onnx_reader.read(content)
-        entries = model["metadata_props"]
-        if [entry["key"] for entry in entries] != [KEY]:
-            raise PellucidError("is an ONNX file, but not a denoiser that pellucid wrote: it has no card, or more")
-        card = Card.from_json(entries[0]["value"] or "")
-        inspection.check(model, card.channels, card.multiple_of)
+        model, card = _parse(content)
+        safety.check(model, card.channels, card.multiple_of)
         return load(content), card
     except PellucidError as error:
         raise PellucidError(f"{path} is not a model that pellucid can run: it {error}.") from error

@@ -1,12 +1,13 @@
-"""Training: the frozen config and its recipes, the noisy batches, the loop."""
+"""Training: the frozen config and its recipes, the noisy batches, the loop, its state and its checkpoints."""
 
-from pellucid.training.batches import Batches, Patches
+from pellucid.training.batches import Batches, training_batches, validation_batches
 from pellucid.training.checkpoints import Checkpoints, digest, newest, numbered
 from pellucid.training.config import RECIPES, Config, recipe
+from pellucid.training.loop import Learner, fit
 from pellucid.training.losses import choose_loss
 from pellucid.training.schedule import schedule
+from pellucid.training.signals import interruptible
 from pellucid.training.state import DivergedError, Epoch
-from pellucid.training.unreadable import Unreadable
 
 __all__ = [
     "RECIPES",
@@ -15,12 +16,15 @@ __all__ = [
     "Config",
     "DivergedError",
     "Epoch",
-    "Patches",
-    "Unreadable",
+    "Learner",
     "choose_loss",
     "digest",
+    "fit",
+    "interruptible",
     "newest",
     "numbered",
     "recipe",
     "schedule",
+    "training_batches",
+    "validation_batches",
 ]

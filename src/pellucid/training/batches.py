@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, generator
-from pellucid.datasets import Images, sizes, stack, with_noise
+from pellucid.datasets import Images, Split, sizes, stack, with_noise
 from pellucid.images import Image, turned
-from pellucid.noise import Batch, Corruption
+from pellucid.networks import find
+from pellucid.noise import Batch, Corruption, parse
+from pellucid.training.config import Config
 from pellucid.training.unreadable import Unreadable
 
 
@@ -39,7 +41,7 @@ class Patches:
         augment: bool = False,
         unreadable: Unreadable | None = None,
     ) -> None:
-        self._images, self._seed, self._stream, self._augment = images, seed, stream, augment
+        self.images, self._seed, self._stream, self._augment = images, seed, stream, augment
         self.unreadable = unreadable
         self.channels = images.channels
         found = sizes(images)
@@ -80,7 +82,7 @@ class Patches:
 
     def _read(self, epoch: int, indices: NDArray[np.intp]) -> Batch:
         if self._plain:
-            return stack(self._images, indices)
+            return stack(self.images, indices)
         return np.stack([self._cut(epoch, int(index)) for index in indices])
 
     def _image(self, index: int) -> int:
@@ -88,7 +90,7 @@ class Patches:
         return int(np.searchsorted(self._starts, index, side="right")) - 1
 
     def _cut(self, epoch: int, index: int) -> Image:
-        image = self._images[self._image(index)]
+        image = self.images[self._image(index)]
         lack = [max(0, need - have) for need, have in zip(self.shape, image.shape, strict=False)]
         if any(lack):
             image = np.pad(image, ((0, lack[0]), (0, lack[1]), (0, 0)), mode="symmetric")
@@ -142,3 +144,43 @@ class Batches:
                 samples, self.patches.channels, self.corruption, self._seed, self._stream, drawn, indices
             )
             yield noisy, clean
+
+
+def training_batches(split: Split, config: Config, say: Callable[[str], None]) -> Batches:
+    """Return the batches to learn from; of more images than `config.limit`, as many are drawn.
+
+    Parameters
+    ----------
+    split : the data; where validation is done on test images, its whole training part is learned from
+    say : told of images that cannot be read
+    """
+    images = split.training_part if config.validate_on == "test" else split.train
+    if 0 < config.limit < len(images):
+        order = generator(config.seed, Stream.SPLIT, 1).permutation(len(images))
+        images = images.subset(np.sort(order[: config.limit]))
+    return _batches(images, config, Stream.TRAIN, say)
+
+
+def validation_batches(split: Split, config: Config, say: Callable[[str], None]) -> Batches:
+    """Return the batches to choose by; their noise is the same every time."""
+    if config.validate_on == "test":
+        return _batches(split.test, config, Stream.TEST, say)
+    return _batches(split.validation, config, Stream.VALIDATION, say)
+
+
+def _batches(images: Images, config: Config, stream: Stream, say: Callable[[str], None]) -> Batches:
+    learn = stream is Stream.TRAIN
+    unreadable = Unreadable(stream.name.lower(), len(images), config.max_unreadable, say)
+    grid = find(config.network).multiple_of
+    patches = Patches(
+        images, config.patch, grid, config.seed, stream, augment=learn and config.augment, unreadable=unreadable
+    )
+    return Batches(
+        patches,
+        parse(config.noise),
+        config.batch_size,
+        config.seed,
+        stream,
+        fresh=learn and config.fresh_noise,
+        shuffle=learn,
+    )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pellucid.common import PellucidError, Stream, atomic, generator, progress
 from pellucid.datasets import Labels, Split, cache_folder, sizes, stack
 from pellucid.evaluation.recognition.classifier import Classifier, read_classifier
-from pellucid.modelfile import TOLERANCE, classifier_to_onnx
+from pellucid.modelfile import check_same, classifier_to_onnx
 from pellucid.networks import build, require_keras
-from pellucid.noise import Batch
 
 VERSION = 1
 """Of the way in which the classifier is trained; a new one leaves old files unused."""
@@ -113,17 +111,11 @@ def _train(split: Split, labels: Labels, side: int, seed: int, path: Path, about
             report(begin + len(chosen), f"loss {loss:.3g}")
     content = classifier_to_onnx(model).SerializeToString(deterministic=True)
     classifier = Classifier(content, about)
-    _same(classifier, lambda images: predict(model, images), stack(split.train, np.arange(min(count, BATCH))))
+    some = stack(split.train, np.arange(min(count, BATCH)))
+    check_same(classifier, lambda images: predict(model, images), [some], "classifier")
     try:
         with atomic(path) as temporary:
             temporary.write_bytes(content)
     except PellucidError as error:  # a shared folder of data may well be read-only; the work is not lost for that
         classifier.about += f" (not kept for the next time: {error})"
     return classifier
-
-
-def _same(classifier: Classifier, predict: Any, images: Batch) -> None:
-    """Raise an error if the written classifier's scores differ from the trained one's."""
-    worst = float(np.max(np.abs(classifier(images) - predict(images))))
-    if not worst <= TOLERANCE:
-        raise PellucidError(f"the written classifier differs from the trained one by {worst:.2g}, limit {TOLERANCE:g}.")
