@@ -19,9 +19,10 @@ def add(command: argparse.ArgumentParser) -> None:
 
     command.add_argument("data", nargs="?", help="data set name, folder, .npz, .npy or IDX; none: MNIST, or strokes")
     add_clean(command)
-    command.add_argument("--recipe", help=f"{', '.join(RECIPES)}, or a run's config.json (default: default)")
+    command.add_argument("--recipe", help=f"{', '.join(RECIPES)}, or a run's config.json (default: automatic)")
     command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: a new one in runs)")
     command.add_argument("--resume", metavar="RUN", help="continue the unfinished run in this folder")
+    command.add_argument("--minutes", type=float, metavar="M", help="train for so long (default: as the recipe says)")
     command.add_argument(
         "--checkpoint-every", type=float, default=60.0, metavar="SECONDS", help="within an epoch (default 60)"
     )
@@ -58,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
         recipe_name=options.recipe,
         out=options.out,
         resume=options.resume,
+        minutes=options.minutes,
         checkpoint_every=options.checkpoint_every,
         tensorboard=options.tensorboard,
         say=say,

@@ -31,19 +31,25 @@ from pellucid.runs.record import Record, now
 from pellucid.runs.resume import check_data, find_checkpoint, find_data
 from pellucid.runs.tensorboard import Events
 from pellucid.training import (
+    MINUTES,
     RECIPES,
     Batches,
     Config,
     DivergedError,
     Epoch,
     Learner,
+    automatic,
+    check_minutes,
     choose_loss,
     digest,
+    fingerprint,
     fit,
     interruptible,
     recipe,
+    step_seconds,
     training_batches,
     validation_batches,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +96,7 @@ def train(
     recipe_name: str | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
+    minutes: float | None = None,
     checkpoint_every: float = 60.0,
     tensorboard: bool = False,
     say: Say = lambda line: None,
@@ -104,12 +111,14 @@ def train(
     ----------
     data : a data set's name, or a path (see `load`); None takes MNIST where it can be had, else `strokes`. With
         `noisy`, one of the `changes`, it holds the clean images, and theirs in `noisy` take the place of made noise.
-    recipe_name : a name in `RECIPES`, or the path of a run's `config.json`, whose data is used if `data` is None;
-        None is "default"
+    recipe_name : a name in `RECIPES`, or the path of a run's `config.json`, whose data is used if `data` is None. None
+        is automatic: network, patches and steps are chosen by what the images are like (see `training.automatic`).
     out : the run folder to make; None names one in `runs`. Where there is a folder `runs`, `runs/latest` becomes a link
         to the run, wherever it is.
     resume : the folder of an unfinished run to continue. Its config holds; `data`, if given, is the place where the
         very same data is now.
+    minutes : the budget of the training, judging not counted. What a step takes is measured first, and the schedule
+        made to end in time. None leaves it to the recipe; the automatic one then takes a few minutes, and says so.
     checkpoint_every : seconds between checkpoints within an epoch; there is one after every epoch, too
     tensorboard : write the history for TensorBoard, too (needs `pellucid[tensorboard]`)
     say : called with lines of what happens
@@ -127,9 +136,12 @@ def train(
         raise PellucidError(f"checkpoint_every expects seconds, 0 or more; got {checkpoint_every:g}.")
     if resume is not None and out is not None:
         raise PellucidError("a resumed run stays in its folder; leave out the other folder.", argument="out")
+    if resume is not None and minutes is not None:
+        raise PellucidError("a resumed run keeps its schedule; leave out the minutes.", argument="minutes")
+    check_minutes(minutes, changes)
     say = _heard_or_not(say)
     if resume is None:
-        started = _begin(data, recipe_name, out, changes, say)
+        started = _begin(data, recipe_name, out, minutes, changes, say)
     else:
         started = _continue(Path(resume), data, recipe_name, changes, say)
 
@@ -157,26 +169,32 @@ def _begin(
     data: str | os.PathLike[str] | None,
     recipe_name: str | None,
     out: str | os.PathLike[str] | None,
+    minutes: float | None,
     changes: Mapping[str, Any],
     say: Say,
 ) -> Iterator[_Start]:
     """Begin a new run."""
-    recipe_name = recipe_name or "default"
-    config = recipe(recipe_name, **changes)
-    if data is None and recipe_name not in RECIPES:
+    config = recipe(recipe_name or "default", **changes)
+    if data is None and recipe_name and recipe_name not in RECIPES:
         data = config.data
     if not find(config.network).denoises:
         raise PellucidError(f"{config.network} is not a denoiser. Train another network.", argument="network")
     split = _load(data, config, say)
-    config = dataclasses.replace(config, data=split.name if data is None else os.fspath(data))
     say(f"data: {split.about} ({split.place})")
     for line in doubt(split):
         say(line)
+    if recipe_name is None:
+        config = automatic(fingerprint(split.train), minutes or MINUTES, changes)
+        if minutes is None and not find(config.network).bounded and "epochs" not in changes:
+            minutes = MINUTES
+    config = dataclasses.replace(config, data=split.name if data is None else os.fspath(data))
+    if minutes is not None:
+        config = _in_time(config, split, minutes, say)
     model = _build(config, split)
     with RunFolder.begin(out, config, Record.begin(split)) as folder:
         say(
             f"training {config.network} ({model.count_params():,} parameters) for {config.noise}, recipe "
-            f"{recipe_name}, in {folder.path}"
+            f"{recipe_name or 'automatic'}, in {folder.path}"
         )
         yield _Start(folder, split, model, 0)
 
@@ -213,6 +231,18 @@ def _load(data: str | os.PathLike[str] | None, config: Config, say: Say) -> Spli
         return load("strokes", seed=config.seed)
 
 
+def _in_time(config: Config, split: Split, minutes: float, say: Say) -> Config:
+    """Return the config with a schedule that ends in time: steps are timed on a network that is thrown away."""
+    say(f"timing steps of {config.network} ...")
+    seconds = step_seconds(_build(config, split), config, split)
+    config = within(config, minutes, seconds)
+    say(
+        f"{config.epochs * config.epoch_steps:,} steps of {config.batch_size} patches of {config.patch}x{config.patch} "
+        f"pixels, about {minutes:g} minutes ({seconds:.3f} s a step)"
+    )
+    return config
+
+
 def _build(config: Config, split: Split) -> Any:
     """Return the network with the weights that the seed gives."""
     require_keras().utils.set_random_seed(config.seed % 2**32)
@@ -234,7 +264,7 @@ def _fit(
     with (
         interruptible() as asked,
         Events(folder.path / "tensorboard", state.history) if tensorboard else nullcontext() as events,
-        progress("training", config.epochs * len(training.patches), unit) as report,
+        progress("training", config.epochs * training.samples, unit) as report,
     ):
         for epoch in fit(learner, training, validation, checkpoints, asked=asked, report=report, say=say):
             folder.write_history(learner.state.history)

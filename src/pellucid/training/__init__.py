@@ -1,5 +1,6 @@
 """Training: the frozen config and its recipes, the noisy batches, the loop, its state and its checkpoints."""
 
+from pellucid.training.automatic import MINUTES, automatic, check_minutes, fingerprint, step_seconds, within
 from pellucid.training.batches import Batches, training_batches, validation_batches
 from pellucid.training.checkpoints import Checkpoints, digest, newest, numbered
 from pellucid.training.config import RECIPES, Config, recipe
@@ -10,6 +11,7 @@ from pellucid.training.signals import interruptible
 from pellucid.training.state import DivergedError, Epoch
 
 __all__ = [
+    "MINUTES",
     "RECIPES",
     "Batches",
     "Checkpoints",
@@ -17,14 +19,19 @@ __all__ = [
     "DivergedError",
     "Epoch",
     "Learner",
+    "automatic",
+    "check_minutes",
     "choose_loss",
     "digest",
+    "fingerprint",
     "fit",
     "interruptible",
     "newest",
     "numbered",
     "recipe",
     "schedule",
+    "step_seconds",
     "training_batches",
     "validation_batches",
+    "within",
 ]

@@ -140,7 +140,7 @@ def fit(
     SystemExit
         For SIGTERM and SIGHUP, after a checkpoint, with 128 + the signal's number.
     """
-    steps, samples = len(training), len(training.patches)
+    steps, samples = len(training), training.samples
     if not learner.state.good:
         learner.save(checkpoints, good=True)
     while learner.goes_on() and not asked():
