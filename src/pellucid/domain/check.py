@@ -115,7 +115,7 @@ def describe(batches: Iterable[NDArray[np.float32]], noise: str) -> dict[str, tu
     Parameters
     ----------
     batches : noisy images, NHWC float32; the first `IMAGES` are looked at
-    noise : theirs, as `corruptions.parse` reads it
+    noise : theirs, as `pellucid.noise.parse` reads it
 
     Returns
     -------

@@ -46,7 +46,7 @@ def denoise_file(
 
     Parameters
     ----------
-    denoiser, job, memory, limits : as in `bulk.denoise_files`
+    denoiser, job, memory, limits : as in `many_files.denoise_files`
     report : called with the number of rows done, while a large image is worked on
     durable : wait until the file is on disk
     strict : refuse an image outside of what the model was trained for
