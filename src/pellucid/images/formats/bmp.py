@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError
 from pellucid.images.formats import palette
 from pellucid.images.formats.metadata import checked_dpi, pillow_options
 from pellucid.images.formats.picture import Form, Limits, Picture, squeezed, without_idle_alpha
-from pellucid.images.formats.source import Source, decoding
+from pellucid.images.formats.source import Source, decoding, open_with
 
 if TYPE_CHECKING:
     from PIL.BmpImagePlugin import BmpImageFile
@@ -25,15 +24,9 @@ _ACCEPTED = {"1": 1, "L": 1, "P": 3, "RGB": 3, "RGBA": 3}  # colour channels by 
 
 
 def _open(source: Source, limits: Limits) -> BmpImageFile:
-    """Read the header."""
     from PIL.BmpImagePlugin import BmpImageFile
 
-    source.file.seek(0)
-    opened = BmpImageFile(source.file)
-    limits.check_size(source.name, opened.width, opened.height)
-    if opened.mode not in _ACCEPTED:
-        raise PellucidError(f"{source.name} has the colour mode {opened.mode}; expected gray or RGB. Convert it first.")
-    return opened
+    return open_with(BmpImageFile, source, limits, _ACCEPTED)
 
 
 def _colours(opened: BmpImageFile) -> NDArray[np.uint8]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.common import PellucidError
 from pellucid.images.formats.metadata import (
     checked_dpi,
     checked_icc,
@@ -23,7 +22,7 @@ from pellucid.images.formats.metadata import (
     upright_dpi,
 )
 from pellucid.images.formats.picture import Form, Limits, Picture, squeezed
-from pellucid.images.formats.source import Source, decoding
+from pellucid.images.formats.source import Source, decoding, open_with
 
 if TYPE_CHECKING:
     from PIL.JpegImagePlugin import JpegImageFile
@@ -45,17 +44,9 @@ class JpegForm:
 
 
 def _open(source: Source, limits: Limits) -> JpegImageFile:
-    """Read the header. `Image.open` is not used: it may call other decoders, depending on what is in the file."""
     from PIL.JpegImagePlugin import JpegImageFile
 
-    source.file.seek(0)
-    opened = JpegImageFile(source.file)
-    limits.check_size(source.name, opened.width, opened.height)
-    if opened.mode not in _ACCEPTED:
-        raise PellucidError(
-            f"{source.name} is a JPEG of colour mode {opened.mode}; expected gray or RGB. Convert it first."
-        )
-    return opened
+    return open_with(JpegImageFile, source, limits, _ACCEPTED)
 
 
 def size(source: Source, limits: Limits) -> tuple[int, int, int]:

@@ -8,13 +8,18 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pellucid.common import PellucidError
 from pellucid.images.formats.picture import Limits
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+_File = TypeVar("_File", bound="ImageFile")
 
 _SIGNATURES = (
     ("PNG", re.compile(rb"\x89PNG\r\n\x1a\n")),
@@ -103,6 +108,24 @@ def _recognised(label: str, file: BinaryIO, size: int, limits: Limits, path: Pat
     raise PellucidError(
         f"{label} is not an image that pellucid reads ({', '.join(kind for kind, _ in _SIGNATURES)}). Convert it first."
     )
+
+
+def open_with(plugin: type[_File], source: Source, limits: Limits, modes: Container[str]) -> _File:
+    """Read the header of a file with one of Pillow's plugins.
+
+    `Image.open` is not used: it may call other decoders, depending on what is in the file.
+
+    Raises
+    ------
+    PellucidError
+        If the image is larger than the limits, or of none of the colour modes `modes`.
+    """
+    source.file.seek(0)
+    opened = plugin(source.file)
+    limits.check_size(source.name, opened.width, opened.height)
+    if opened.mode not in modes:
+        raise PellucidError(f"{source.name} has the colour mode {opened.mode}; expected gray or RGB. Convert it first.")
+    return opened
 
 
 @contextlib.contextmanager
