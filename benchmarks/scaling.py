@@ -27,7 +27,7 @@ CHANGES = {
 
 
 def train(run: Path, options: list[str]) -> None:
-    """Train into the folder `run`, or go on with what stands there."""
+    """Train into the folder `run`, or continue the training that was begun there."""
     command = [sys.executable, "-m", "pellucid", "train"]
     if not (run / "scores.json").exists():
         begun = (run / "config.json").exists()

@@ -147,7 +147,7 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
     alone += [f"{path} has no partner in {clean}" for key, path in of_noisy.items() if key not in of_clean]
     if alone:
         raise PellucidError(
-            f"{len(alone):,} of {len(of_clean) + len(of_noisy):,} images have none of the same name (without the "
+            f"{len(alone):,} of {len(of_clean) + len(of_noisy):,} images lack a partner of the same name (without the "
             f"ending) in the other folder: {named(alone)}. Add or remove them."
         )
     names = list(of_clean)

@@ -1,4 +1,4 @@
-"""Every kind of file comes back as it came: pixels, type, mode, depth, alpha, resolution and profile."""
+"""Every kind of file comes back as it came: pixels, type, mode, depth, alpha, resolution, profile; or notes say so."""
 
 from __future__ import annotations
 

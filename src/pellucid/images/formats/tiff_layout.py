@@ -98,9 +98,7 @@ def _refuse_hidden(name: str, directory: Directory, pages: int) -> None:
     planes = [line[7:] for line in text.split(b"\n") if line.startswith(b"images=")] if text[:7] == b"ImageJ=" else []
     more = planes and planes[0].strip().isdigit() and int(planes[0][:18]) > pages
     if more or tag.HIDDEN_PLANES in directory.tags or (b'{"shape":' in text and b'"truncated": true' in text):
-        raise PellucidError(
-            f"{name} has further planes in a private format; expected pages. Save it as a plain TIFF."
-        )
+        raise PellucidError(f"{name} has further planes in a private format; expected pages. Save it as a plain TIFF.")
 
 
 def _layout(source: Source, directory: Directory) -> Layout:
