@@ -50,7 +50,7 @@ def main() -> None:
         with (run / "history.csv").open() as file:
             seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
         print(
-            f"| {name} | {build(config.model).count_params():,} | {len(seconds)} | {sum(seconds):.0f} "
+            f"| {name} | {build(config.network).count_params():,} | {len(seconds)} | {sum(seconds):.0f} "
             f"| {score['bce']:.4f} | {score['psnr']:.2f} | {score['ssim']:.3f} |",
             flush=True,
         )

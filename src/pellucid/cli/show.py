@@ -31,13 +31,13 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the picture of noisy images."""
-    from pellucid.evaluation import pictures as plots
+    from pellucid.evaluation import pictures
     from pellucid.images import save_figure
     from pellucid.noise import PAIRED
 
     split = load_data(options)
     noise = options.noise or (str(PAIRED) if options.noisy else "gaussian:0.5")
     target = Path(options.output or f"{split.name}-{noise.replace(':', '-').replace('/', '_')}.png")
-    save_figure(plots.show_noise(split, noise, seed=options.seed), target)
+    save_figure(pictures.show_noise(split, noise, seed=options.seed), target)
     say(str(target))
     return 0

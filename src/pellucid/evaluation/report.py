@@ -16,7 +16,7 @@ import numpy as np
 
 from pellucid.common import write_text
 from pellucid.datasets import Split
-from pellucid.evaluation import pictures as plots
+from pellucid.evaluation import pictures
 from pellucid.evaluation.recognition import Recognition, telling
 from pellucid.evaluation.scores import MEASURES, Scored, plain
 from pellucid.evaluation.verdict import HEADINGS, rows, verdict
@@ -114,7 +114,7 @@ def write_html(
 
 def _section(denoiser: Denoiser, split: Split, judged: Judged, seed: int) -> str:
     head, *rest = verdict(judged.scores).split("\n")
-    figure = plots.cases(denoiser, split.test, judged.noise, _chosen(judged.scores), seed=seed)
+    figure = pictures.cases(denoiser, split.test, judged.noise, _chosen(judged.scores), seed=seed)
     return "\n".join(
         (
             f"<h2>Noise {escape(str(parse(judged.noise)))}</h2>",

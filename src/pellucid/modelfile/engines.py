@@ -53,7 +53,7 @@ class Session:
 
 
 def choose(engine: str = AUTO, threads: int = 0) -> Callable[[bytes], Session]:
-    """Return what loads a model file's content, once that has passed `inspection`.
+    """Return what loads a model file's content, once that has passed `safety.check`.
 
     Raises
     ------

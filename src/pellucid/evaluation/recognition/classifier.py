@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
 from pellucid.images import as_channels
-from pellucid.modelfile import Message, read_bytes
-from pellucid.modelfile import protobuf as onnx_reader
+from pellucid.modelfile import Message, protobuf, read_bytes
 from pellucid.noise import Batch
 
 MAX_MEMORY = 2**31
@@ -67,7 +66,7 @@ class Classifier:
             With a text that completes "it ...".
         """
         self.about = about
-        self.layout = _check(onnx_reader.read_foreign(content))
+        self.layout = _check(protobuf.read_foreign(content))
         self._run = _load(content)
 
     def __call__(self, images: Batch) -> NDArray[np.float32]:
