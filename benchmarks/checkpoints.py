@@ -14,35 +14,35 @@ from pathlib import Path
 from typing import Any
 
 import pellucid
-from pellucid.training import loop
+from pellucid.training import Checkpoints, Learner
 
 
 def main() -> None:
     """Train, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=float, nargs="+", default=[60, 5, 1], help="seconds between checkpoints")
-    parser.add_argument("--models", nargs="+", default=["swift", "swift:widths=48/96,depth=3"])
+    parser.add_argument("--networks", nargs="+", default=["swift", "swift:widths=48/96,depth=3"])
     parser.add_argument("--limit", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, default=3)
     given = parser.parse_args()
-    save = loop.Fit._save
+    save = Learner.save
     spent: list[float] = []
 
-    def timed(fit: Any, **how: Any) -> None:
+    def timed(learner: Learner, checkpoints: Checkpoints, **how: Any) -> None:
         begin = time.perf_counter()
-        save(fit, **how)
+        save(learner, checkpoints, **how)
         spent.append(time.perf_counter() - begin)
 
-    loop.Fit._save = timed  # type: ignore[method-assign]
+    Learner.save = timed  # type: ignore[method-assign]
     print("| network | seconds between | checkpoints | a checkpoint, ms | training, s | share |")
     print("|---" * 6 + "|")
-    for model in given.models:
+    for network in given.networks:
         for every in given.every:
             spent.clear()
             with tempfile.TemporaryDirectory() as name:
                 run = pellucid.train(
                     "strokes",
-                    model=model,
+                    network=network,
                     limit=given.limit,
                     epochs=given.epochs,
                     checkpoint_every=every,
@@ -51,7 +51,7 @@ def main() -> None:
             whole = sum(epoch.seconds + epoch.validation_seconds for epoch in run.history)
             mean = 1000 * sum(spent) / len(spent)
             share = sum(spent) / whole
-            print(f"| `{model}` | {every:g} | {len(spent)} | {mean:.1f} | {whole:.0f} | {share:.2%} |", flush=True)
+            print(f"| `{network}` | {every:g} | {len(spent)} | {mean:.1f} | {whole:.0f} | {share:.2%} |", flush=True)
 
 
 if __name__ == "__main__":

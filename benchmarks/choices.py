@@ -23,8 +23,8 @@ CHANGES = (
     "--learning-rate 6e-2",
     "--batch-size 64",
     "--loss mse",
-    "--model swift:widths=48/96",
-    "--model swift:depth=3",
+    "--network swift:widths=48/96",
+    "--network swift:depth=3",
 )
 
 

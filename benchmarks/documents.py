@@ -39,7 +39,7 @@ from pellucid.inference.denoiser import Denoiser
 from pellucid.noise.corruptions import PAIRED
 
 TRAINING = (
-    *("--model", "residual:widths=24/48,depth=1", "--epochs", "12", "--batch-size", "8"),
+    *("--network", "residual:widths=24/48,depth=1", "--epochs", "12", "--batch-size", "8"),
     *("--learning-rate", "2e-3", "--augment", "--patience", "0"),
 )
 """Chosen on held-out backgrounds under the training text alone (see docs/documents.md)."""

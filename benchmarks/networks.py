@@ -49,10 +49,10 @@ def main() -> None:
         config = json.loads((run / "config.json").read_text())
         score = json.loads((run / "scores.json").read_text())["scores"][1]
         epochs = len((run / "history.csv").read_text().splitlines()) - 1
-        model = build(config["model"])
+        model = build(config["network"])
         small, large = (statistics.median(column) for column in zip(*part[1:], strict=True))  # the first warms up
         print(
-            f"| `{config['model']}` | {epochs} | {model.count_params():,} | {multiply_adds(model):,.0f} "
+            f"| `{config['network']}` | {epochs} | {model.count_params():,} | {multiply_adds(model):,.0f} "
             f"| {score['bce']:.4f} | {score['psnr']:.2f} | {score['ssim']:.3f} "
             f"| {small:,.0f} | {large:.1f} |"
         )

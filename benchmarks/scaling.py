@@ -20,8 +20,8 @@ from pellucid.training.config import Config
 CHANGES = {
     "the default recipe": "",
     "2 times the epochs": "--epochs 6",
-    "2 times the parameters": "--model swift:widths=45/91",
-    "10 times the parameters": "--model swift:widths=102/203",
+    "2 times the parameters": "--network swift:widths=45/91",
+    "10 times the parameters": "--network swift:widths=102/203",
     "10 times the epochs": "--epochs 30",
 }
 

@@ -32,7 +32,7 @@ def watch():
         most = max(most, next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")))
         time.sleep(0.02)
 threading.Thread(target=watch, daemon=True).start()
-train(sys.argv[1], out=sys.argv[2], epochs=1, model="swift:widths=4/4,depth=1")
+train(sys.argv[1], out=sys.argv[2], epochs=1, network="swift:widths=4/4,depth=1")
 print(most / 1024)
 """
 

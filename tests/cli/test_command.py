@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_model(digits: Path, command: Command, tmp_
     weights = []
     for name in ("a", "b", "c"):
         seed = 1 if name == "c" else 0
-        options = ("--model", "classic", "--epochs", 1, "--limit", 200, "--seed", seed, "--out", tmp_path / name)
+        options = ("--network", "classic", "--epochs", 1, "--limit", 200, "--seed", seed, "--out", tmp_path / name)
         done = command("train", digits, *options)
         assert done.returncode == 0, done.stderr
         import onnx
@@ -166,7 +166,7 @@ def test_folder_of_mixed_images_trains_on_patches(photo: np.ndarray, command: Co
 
 
 def test_without_data_it_says_so_and_trains_on_strokes(command: Command) -> None:
-    done = command("train", "--limit", 64, "--epochs", 1, "--out", "run", "--model", "classic")
+    done = command("train", "--limit", 64, "--epochs", 1, "--out", "run", "--network", "classic")
     assert done.returncode == 0, done.stderr
     assert "MNIST cannot be had" in done.stdout
     assert "strokes" in done.stdout
@@ -186,7 +186,7 @@ def test_the_tutorial_recipe_judges_on_the_noisy_test_set(digits: Path, command:
     assert done.returncode == 0, done.stderr
     assert "test loss" in done.stdout
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert (config["model"], config["fresh_noise"], config["validate_on"]) == ("classic", False, "test")
+    assert (config["network"], config["fresh_noise"], config["validate_on"]) == ("classic", False, "test")
 
 
 def test_show_summary_and_data(digits: Path, trained: tuple[Path, str], command: Command, tmp_path: Path) -> None:
@@ -232,8 +232,8 @@ BAD = [
     (("train", "mnist"), "could not be downloaded"),
     (("train", "nowhere/at/all"), "does not exist"),
     (("train", "{digits}", "--recipe", "tutoral"), "Did you mean 'tutorial'"),
-    (("train", "{digits}", "--model", "clasic"), "Did you mean 'classic'"),
-    (("train", "{digits}", "--model", "classifier"), "not a denoiser"),
+    (("train", "{digits}", "--network", "clasic"), "Did you mean 'classic'"),
+    (("train", "{digits}", "--network", "classifier"), "not a denoiser"),
     (("train", "{digits}", "--noise", "gauss:1"), "unknown noise"),
     (("train", "{digits}", "--epochs", "0"), "at least 1"),
     (("train", "{digits}", "--learning-rate", "nan"), "above 0"),

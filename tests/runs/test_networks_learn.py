@@ -26,7 +26,7 @@ def scores(run: Path) -> dict[str, dict[str, float]]:
 def test_every_network_learns_on_digits(name: str, digits: Path, command: Command, tmp_path: Path) -> None:
     rate = 2e-3 if name == "residual" else 1e-2
     sizes = ("--epochs", 3, "--batch-size", 32, "--limit", 900, "--learning-rate", rate)
-    done = command("train", digits, "--model", name, *sizes, "--out", tmp_path / "run")
+    done = command("train", digits, "--network", name, *sizes, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     history = list(csv.DictReader((tmp_path / "run" / "history.csv").read_text().splitlines()))
     assert float(history[-1]["loss"]) < 0.85 * float(history[0]["loss"])
@@ -53,10 +53,10 @@ def test_the_photos_recipe_learns_on_colour_images_of_many_sizes(command: Comman
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--model", "residual", "--loss", "bce"), "Use --loss mse"),
-        (("--model", "hourglass:code=0"), "from 1 to 4096"),
-        (("--model", "hourglass:cod=3"), "Did you mean 'code'"),
-        (("--model", "swift:widths=8"), "expects 2 number"),
+        (("--network", "residual", "--loss", "bce"), "Use the loss mse"),
+        (("--network", "hourglass:code=0"), "from 1 to 4096"),
+        (("--network", "hourglass:cod=3"), "Did you mean 'code'"),
+        (("--network", "swift:widths=8"), "expects 2 number"),
     ],
 )
 def test_a_network_that_cannot_be_is_refused_and_nothing_is_left(

@@ -43,10 +43,10 @@ def test_a_loss_that_is_no_number_sends_it_back_at_half_the_rate(
 
 def test_a_training_that_always_diverges_ends(small: Path, command: Command, tmp_path: Path) -> None:
     options = ("--optimizer", "adam", "--schedule", "constant", "--learning-rate", "1e30", "--loss", "mse")
-    done = command("train", small, *SIZES, "--model", "residual", *options, "--limit", 64, "--out", "run")
+    done = command("train", small, *SIZES, "--network", "residual", *options, "--limit", 64, "--out", "run")
     assert done.returncode == 2
     assert done.stdout.count("back to the start of the epoch") == 4
-    assert "Train anew with a lower --learning-rate" in done.stderr
+    assert "Train anew with a lower learning rate" in done.stderr
 
 
 @pytest.mark.one_backend
@@ -102,7 +102,7 @@ def spoil(path: Path, how: str) -> None:
         write_image(path, np.zeros((9, 9), np.uint8))
 
 
-SCANS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "model": "classic"}
+SCANS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "network": "classic"}
 
 
 @pytest.mark.one_backend
@@ -132,7 +132,7 @@ def test_too_many_of_them_end_it_and_nothing_is_lost(folder: Path, tmp_path: Pat
             for path in lost:
                 path.unlink()
 
-    with pytest.raises(PellucidError, match=r"more than 5%.*continue with: pellucid train --resume"):
+    with pytest.raises(PellucidError, match=r"more than 5%.*can be resumed"):
         train(folder, out=tmp_path / "run", say=say, **SCANS)
     assert (tmp_path / "run" / "model.onnx").exists()
     with pytest.raises(PellucidError, match="its data has changed"):
@@ -146,19 +146,49 @@ def test_too_many_of_them_end_it_and_nothing_is_lost(folder: Path, tmp_path: Pat
 def test_a_model_file_that_could_not_be_written_is_there_in_the_end(
     small: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pellucid.modelfile import file as artifact
+    from pellucid import modelfile
 
-    real, calls = artifact.write, []
+    def fails(*arguments: object) -> None:
+        raise PellucidError("cannot write model.onnx: No space left on device.")
 
-    def fails_in_the_last_epoch(*arguments: object) -> None:
-        calls.append(arguments)
-        if len(calls) == 3:
-            raise PellucidError("cannot write model.onnx: No space left on device.")
-        real(*arguments)
-
-    monkeypatch.setattr(artifact, "write", fails_in_the_last_epoch)
     settings = {"epochs": 3, "batch_size": 32, "limit": 640, "learning_rate": 0.01}
-    with pytest.raises(PellucidError, match="continue with: pellucid train --resume"):
-        train(small, out=tmp_path / "run", **settings)
+    with monkeypatch.context() as full:
+        full.setattr(modelfile, "save", fails)
+        with pytest.raises(PellucidError, match=r"No space left on device\. What was trained is kept"):
+            train(small, out=tmp_path / "run", **settings)
     train(resume=tmp_path / "run")
     assert results(tmp_path / "run") == results(whole)
+
+
+@pytest.mark.one_backend
+def test_validation_images_that_have_all_gone_are_said(folder: Path, tmp_path: Path) -> None:
+    lost = {path: path.read_bytes() for path in load(folder).validation.paths}
+
+    def say(line: str) -> None:
+        if line.startswith("epoch 1/"):
+            for path in lost:
+                path.unlink()
+
+    with pytest.raises(PellucidError, match="none of the validation images can be read any more"):
+        train(folder, out=tmp_path / "run", say=say, max_unreadable=1.0, **SCANS)
+    for path, content in lost.items():
+        path.write_bytes(content)
+    assert len(train(resume=tmp_path / "run").history) == 3
+
+
+@pytest.mark.one_backend
+def test_latest_follows_a_run_elsewhere_and_the_model_says_what_it_learned_from(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"epochs": 1, "batch_size": 32, "limit": 64, "network": "classic"}
+    train(small, out="elsewhere/first", **settings)
+    assert not (tmp_path / "elsewhere" / "latest").exists()
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "runs").mkdir()
+    run = train(small, out="elsewhere/second", **settings)
+    assert (tmp_path / "runs" / "latest").resolve() == (tmp_path / "elsewhere" / "second").resolve()
+    assert run.denoiser().card.trained_on.endswith("64 of the training images used")
+    monkeypatch.setattr(Path, "symlink_to", lambda *arguments, **more: (_ for _ in ()).throw(OSError("no links here")))
+    third = train(small, out="runs/third", **settings)
+    assert (third.folder / "model.onnx").exists()

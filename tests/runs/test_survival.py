@@ -53,11 +53,11 @@ def test_killed_and_terminated_it_ends_as_if_nothing_had_happened(small: Path, w
     process.terminate()
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, time.monotonic() - begin < 5) == (143, True), said
-    assert "continue with: pellucid train --resume run" in said
+    assert "run can be resumed" in said
     (run / ".model.0123abcd.onnx").write_bytes(b"half a file of a killed process")
     done = run_command("train", "--resume", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "continuing in epoch 2, behind step" in done.stdout
+    assert "continuing in epoch 2, after step" in done.stdout
     assert results(run) == results(whole)
     assert {path.name for path in run.iterdir()} == {path.name for path in whole.iterdir()}
 
@@ -204,7 +204,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_time(where: str, small: Path, wh
     assert done.returncode == 2, done.stderr
     (said,) = (line for line in done.stderr.splitlines() if line.startswith("pellucid: "))
     assert "cannot write" in said
-    assert "continue with: pellucid train --resume run" in said
+    assert "run can be resumed" in said
     assert numbered(tmp_path / "run" / "checkpoints")
     resumed = run_command("train", "--resume", "run", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr

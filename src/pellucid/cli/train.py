@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import shlex
+from typing import Any
 
-from pellucid.cli.options import (
-    add_clean,
-    data_of,
-)
+from pellucid.cli.options import add_clean, data_of
 from pellucid.cli.output import INTERRUPTED, say
-
-if TYPE_CHECKING:
-    pass
-
 
 ABOUT = "train a denoiser and judge it"
 
@@ -25,9 +19,10 @@ def add(command: argparse.ArgumentParser) -> None:
 
     command.add_argument("data", nargs="?", help="data set name, folder, .npz, .npy or IDX; none: MNIST, or strokes")
     add_clean(command)
-    command.add_argument("--recipe", help=f"{', '.join(RECIPES)}, or a run's config.json (default: default)")
+    command.add_argument("--recipe", help=f"{', '.join(RECIPES)}, or a run's config.json (default: automatic)")
     command.add_argument("--out", metavar="FOLDER", help="the run folder to make (default: a new one in runs)")
     command.add_argument("--resume", metavar="RUN", help="continue the unfinished run in this folder")
+    command.add_argument("--minutes", type=float, metavar="M", help="train for so long (default: as the recipe says)")
     command.add_argument(
         "--checkpoint-every", type=float, default=60.0, metavar="SECONDS", help="within an epoch (default 60)"
     )
@@ -38,6 +33,7 @@ def add(command: argparse.ArgumentParser) -> None:
     for item in dataclasses.fields(Config):
         if item.name != "data":
             _setting(settings, item)
+    command.add_argument("--model", default=argparse.SUPPRESS, help=argparse.SUPPRESS)  # refused with what to write now
 
 
 def _setting(group: Any, item: dataclasses.Field[Any]) -> None:
@@ -56,17 +52,21 @@ def run(options: argparse.Namespace) -> int:
     from pellucid.runs import train as run_training
     from pellucid.training import Config
 
-    names = {item.name for item in dataclasses.fields(Config)} - {"data"}
+    names = {item.name for item in dataclasses.fields(Config)} - {"data"} | {"model"}
     changes = {name: value for name, value in vars(options).items() if name in names}
-    run = run_training(
+    done = run_training(
         data_of(options),
         recipe_name=options.recipe,
         out=options.out,
         resume=options.resume,
+        minutes=options.minutes,
         checkpoint_every=options.checkpoint_every,
         tensorboard=options.tensorboard,
         say=say,
         **changes,
     )
-    say(f"\n{run.verdict}\n\nmodel:   {run.folder / 'model.onnx'}\npicture: {run.picture}")
-    return INTERRUPTED if run.interrupted else 0
+    say(f"\n{done.verdict}\n\nmodel:   {done.folder / 'model.onnx'}\npicture: {done.picture}")
+    if done.interrupted:
+        say(f"continue with: pellucid train --resume {shlex.quote(str(done.folder))}")
+        return INTERRUPTED
+    return 0

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from pellucid.common import PellucidError
 from pellucid.runs.folder import CONFIG
-from pellucid.runs.job import Run, Say
 from pellucid.runs.record import Record, differences
 from pellucid.runs.resume import find_data
-from pellucid.runs.train import train
+from pellucid.runs.train import Run, Say, train
 from pellucid.training import recipe
 
 LOSSES = ("loss", "validation_loss", "learning_rate")
@@ -43,7 +42,7 @@ def repeat(
     Parameters
     ----------
     folder : the run
-    out : the folder of the repetition; None names one beside it, "-again" behind its name
+    out : the folder of the repetition; None names one beside it, "-again" after its name
     say : called with lines of what happens
 
     Raises
@@ -54,7 +53,7 @@ def repeat(
     old = Path(folder)
     record = Record.read(old)
     if not record.ended:
-        raise PellucidError(f"{old} is not finished. Finish it first: pellucid train --resume {old}")
+        raise PellucidError(f"{old} is not finished. Resume it first.")
     where = find_data(recipe(str(old / CONFIG)), record)
     new = train(where.data, noisy=where.noisy, recipe_name=str(old / CONFIG), out=out or _beside(old), say=say)
     if new.interrupted:

@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pellucid.common import PellucidError
 from pellucid.datasets import Split
-from pellucid.runs.folder import CONFIG
+from pellucid.runs.folder import CONFIG, RunFolder
 from pellucid.runs.record import Record, differences, versions
 from pellucid.training import Config, newest, numbered, recipe
-
-CHECKPOINTS = "checkpoints"
-"""The folder of a run's checkpoints."""
 
 MUST_AGREE = ("backend", "pellucid")
 """Versions without which a checkpoint is not continued; others may change the last digits, and are said."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a run stands: its config, and the number of its newest sound checkpoint (0: it has none yet)."""
-
-    config: Config
-    checkpoint: int
-
-
-def about(config: Config, record: Record) -> dict[str, Any]:
-    """Return what every checkpoint says of its run."""
-    return {"config": dataclasses.asdict(config), "data": record.data, "versions": record.versions}
-
-
-def find_place(
-    folder: Path, record: Record, recipe_name: str | None, changes: Mapping[str, Any], say: Callable[[str], None]
-) -> Place:
-    """Return where the run in `folder` stands.
+def find_checkpoint(
+    folder: RunFolder, recipe_name: str | None, changes: Mapping[str, Any], say: Callable[[str], None]
+) -> int:
+    """Return the number of the newest sound checkpoint of an unfinished run; 0 if it has none yet.
 
     Parameters
     ----------
-    record : the run's
+    folder : the run's, open
     recipe_name, changes : what was asked for besides; it must agree with the run's config
     say : told of damaged checkpoints and of other versions
 
@@ -50,14 +33,12 @@ def find_place(
     PellucidError
         If the run is finished, or its config, what was asked for, or the versions differ from what it was trained with.
     """
+    config, record = folder.config, folder.record
     if record.ended:
-        raise PellucidError(
-            f"{folder} was finished on {record.ended}: nothing to continue. To train it again: pellucid repeat {folder}"
-        )
-    config = recipe(str(folder / CONFIG))
+        raise PellucidError(f"{folder.path} was finished on {record.ended}: there is nothing to continue. Repeat it.")
     found, number = None, 0
-    if numbered(folder / CHECKPOINTS):
-        found, number, wrong = newest(folder / CHECKPOINTS)
+    if numbered(folder.checkpoints_path):
+        found, number, wrong = newest(folder.checkpoints_path)
         for reason in wrong:
             say(f"{reason}: continuing from the one before it")
         _refuse("config", differences(found["config"], dataclasses.asdict(config)), f"its {CONFIG} was changed")
@@ -71,7 +52,7 @@ def find_place(
         _refuse("versions", must, "its checkpoints are of other versions")
         for line in changed:
             say(f"the last digits may differ from a run without a break: {line}")
-    return Place(config, number)
+    return number
 
 
 def check_data(record: Record, split: Split) -> None:

@@ -1,26 +1,37 @@
-"""Training: the frozen config and its recipes, the noisy batches, the loop."""
+"""Training: the frozen config and its recipes, the noisy batches, the loop, its state and its checkpoints."""
 
-from pellucid.training.batches import Batches, Patches
+from pellucid.training.automatic import MINUTES, automatic, check_minutes, fingerprint, step_seconds, within
+from pellucid.training.batches import Batches, training_batches, validation_batches
 from pellucid.training.checkpoints import Checkpoints, digest, newest, numbered
 from pellucid.training.config import RECIPES, Config, recipe
+from pellucid.training.loop import Learner, fit
 from pellucid.training.losses import choose_loss
 from pellucid.training.schedule import schedule
+from pellucid.training.signals import interruptible
 from pellucid.training.state import DivergedError, Epoch
-from pellucid.training.unreadable import Unreadable
 
 __all__ = [
+    "MINUTES",
     "RECIPES",
     "Batches",
     "Checkpoints",
     "Config",
     "DivergedError",
     "Epoch",
-    "Patches",
-    "Unreadable",
+    "Learner",
+    "automatic",
+    "check_minutes",
     "choose_loss",
     "digest",
+    "fingerprint",
+    "fit",
+    "interruptible",
     "newest",
     "numbered",
     "recipe",
     "schedule",
+    "step_seconds",
+    "training_batches",
+    "validation_batches",
+    "within",
 ]

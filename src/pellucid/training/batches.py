@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, generator
-from pellucid.datasets import Images, sizes, stack, with_noise
+from pellucid.datasets import Images, Split, sizes, stack, with_noise
 from pellucid.images import Image, turned
-from pellucid.noise import Batch, Corruption
+from pellucid.networks import find
+from pellucid.noise import Batch, Corruption, parse
+from pellucid.training.config import Config
 from pellucid.training.unreadable import Unreadable
+
+MOST_VALIDATION = 2**20
+"""Pixels that are validated on, where an epoch is so many steps and not a pass."""
 
 
 class Patches:
@@ -39,7 +44,7 @@ class Patches:
         augment: bool = False,
         unreadable: Unreadable | None = None,
     ) -> None:
-        self._images, self._seed, self._stream, self._augment = images, seed, stream, augment
+        self.images, self._seed, self._stream, self._augment = images, seed, stream, augment
         self.unreadable = unreadable
         self.channels = images.channels
         found = sizes(images)
@@ -80,7 +85,7 @@ class Patches:
 
     def _read(self, epoch: int, indices: NDArray[np.intp]) -> Batch:
         if self._plain:
-            return stack(self._images, indices)
+            return stack(self.images, indices)
         return np.stack([self._cut(epoch, int(index)) for index in indices])
 
     def _image(self, index: int) -> int:
@@ -88,7 +93,7 @@ class Patches:
         return int(np.searchsorted(self._starts, index, side="right")) - 1
 
     def _cut(self, epoch: int, index: int) -> Image:
-        image = self._images[self._image(index)]
+        image = self.images[self._image(index)]
         lack = [max(0, need - have) for need, have in zip(self.shape, image.shape, strict=False)]
         if any(lack):
             image = np.pad(image, ((0, lack[0]), (0, lack[1]), (0, 0)), mode="symmetric")
@@ -102,15 +107,17 @@ class Patches:
 
 
 class Batches:
-    """The batches of a run.
+    """The batches of a run, from one pass over the samples after the other.
 
     Parameters
     ----------
     patches : the samples, clean or in pairs
     corruption : the noise to add, or to take from the pairs
-    batch_size : samples per batch; the last batch of an epoch may be smaller
-    fresh : draw noise, and places of patches, anew every epoch
-    shuffle : draw the order anew every epoch
+    batch_size : samples per batch; where an epoch is one pass, its last batch may be smaller
+    fresh : draw noise, and places of patches, anew in every pass
+    shuffle : draw the order anew in every pass
+    steps : batches in an epoch; 0 for one pass
+    most : use at most so many of the samples, evenly chosen; 0 for all
     """
 
     def __init__(
@@ -123,22 +130,92 @@ class Batches:
         *,
         fresh: bool,
         shuffle: bool,
+        steps: int = 0,
+        most: int = 0,
     ) -> None:
         self.patches, self.corruption, self.batch_size = patches, corruption, batch_size
         self._seed, self._stream, self._fresh, self._shuffle = seed, stream, fresh, shuffle
+        self._steps, self._count = steps, len(patches)
+        self._chosen = None if not 0 < most < self._count else np.arange(most) * self._count // most
+        if self._chosen is not None:
+            self._count = len(self._chosen)
+        self._order: tuple[int, NDArray[np.intp]] = (-1, np.empty(0, np.intp))
 
     def __len__(self) -> int:
-        return -(-len(self.patches) // self.batch_size)
+        return self._steps or -(-self._count // self.batch_size)
+
+    @property
+    def samples(self) -> int:
+        """How many samples an epoch has."""
+        return self._steps * self.batch_size or self._count
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, Batch]]:
         """Yield (noisy, clean) batches, NHWC float32, from number `first` on; smaller where images are left out."""
-        count = len(self.patches)
-        order = generator(self._seed, Stream.ORDER, epoch).permutation(count) if self._shuffle else np.arange(count)
-        drawn = epoch if self._fresh else 0
-        for start in range(first * self.batch_size, count, self.batch_size):
-            indices = order[start : start + self.batch_size]
+        begin = epoch * self.samples
+        for start in range(begin + first * self.batch_size, begin + self.samples, self.batch_size):
+            yield self._draw(np.arange(start, min(start + self.batch_size, begin + self.samples)))
+
+    def _draw(self, places: NDArray[np.intp]) -> tuple[Batch, Batch]:
+        """Return the samples at some places in the endless row of passes."""
+        passes = places // self._count
+        parts = []
+        for number in np.unique(passes).tolist():
+            indices = self._ordered(number)[places[passes == number] % self._count]
+            drawn = number if self._fresh else 0
             samples, indices = self.patches.batch(drawn, indices)
-            clean, noisy = with_noise(
-                samples, self.patches.channels, self.corruption, self._seed, self._stream, drawn, indices
+            parts.append(
+                with_noise(samples, self.patches.channels, self.corruption, self._seed, self._stream, drawn, indices)
             )
-            yield noisy, clean
+        clean, noisy = parts[0] if len(parts) == 1 else (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return noisy, clean
+
+    def _ordered(self, number: int) -> NDArray[np.intp]:
+        """Return the order of the samples in a pass."""
+        if self._order[0] != number:
+            order = np.arange(self._count)
+            if self._shuffle:
+                order = generator(self._seed, Stream.ORDER, number).permutation(self._count)
+            self._order = number, order if self._chosen is None else self._chosen[order]
+        return self._order[1]
+
+
+def training_batches(split: Split, config: Config, say: Callable[[str], None]) -> Batches:
+    """Return the batches to learn from; of more images than `config.limit`, as many are drawn.
+
+    Parameters
+    ----------
+    split : the data; where validation is done on test images, its whole training part is learned from
+    say : told of images that cannot be read
+    """
+    images = split.training_part if config.validate_on == "test" else split.train
+    if 0 < config.limit < len(images):
+        order = generator(config.seed, Stream.SPLIT, 1).permutation(len(images))
+        images = images.subset(np.sort(order[: config.limit]))
+    return _batches(images, config, Stream.TRAIN, say)
+
+
+def validation_batches(split: Split, config: Config, say: Callable[[str], None]) -> Batches:
+    """Return the batches to choose by; their noise is the same every time."""
+    if config.validate_on == "test":
+        return _batches(split.test, config, Stream.TEST, say)
+    return _batches(split.validation, config, Stream.VALIDATION, say)
+
+
+def _batches(images: Images, config: Config, stream: Stream, say: Callable[[str], None]) -> Batches:
+    learn = stream is Stream.TRAIN
+    unreadable = Unreadable(stream.name.lower(), len(images), config.max_unreadable, say)
+    grid = find(config.network).multiple_of
+    patches = Patches(
+        images, config.patch, grid, config.seed, stream, augment=learn and config.augment, unreadable=unreadable
+    )
+    return Batches(
+        patches,
+        parse(config.noise),
+        config.batch_size,
+        config.seed,
+        stream,
+        fresh=learn and config.fresh_noise,
+        shuffle=learn,
+        steps=config.epoch_steps if learn else 0,
+        most=0 if learn or not config.epoch_steps else max(MOST_VALIDATION // (patches.shape[0] * patches.shape[1]), 1),
+    )

@@ -35,8 +35,9 @@ class Config:
     )
     noisy: str = _option("", "noisy images to learn from in place of made noise, named as the clean ones in data")
     group: str = _option("", "regular expression; pairs in whose names it finds the same go to one part")
-    model: str = _option("swift", "network (see `pellucid summary`), with or without arguments, as hourglass:code=8")
-    epochs: int = _option(3, "passes over the training images", least=1)
+    network: str = _option("swift", "network (see `pellucid summary`), with or without arguments, as hourglass:code=8")
+    epochs: int = _option(3, "passes over the training images, or so many times `epoch_steps` steps", least=1)
+    epoch_steps: int = _option(0, "steps in an epoch; 0: as many as one pass takes", least=0)
     batch_size: int = _option(128, "images, or patches, per step", least=1)
     learning_rate: float = _option(3e-2, "learning rate; the peak of the one-cycle schedule", above=0)
     optimizer: str = _option("muon", "of the weights; adam is the tutorial's", choices=("muon", "adam"))
@@ -69,15 +70,18 @@ class Config:
             _check(item, getattr(self, item.name))
         paired = parse(self.noise) == PAIRED
         if paired and not self.noisy:
-            raise PellucidError(f"the noise {self.noise!r} comes with noisy images. Give them by --noisy.")
+            raise PellucidError(f"the noise {self.noise!r} comes with noisy images. Give them, too.", argument="noisy")
         if self.noisy and not paired:
             raise PellucidError(
                 f"noisy images bring their own noise; got {self.noise!r} as well. Leave out one of both."
             )
         if self.schedule == "one-cycle" and self.learning_rate > 1:
             raise PellucidError(f"learning_rate expects at most 1; got {self.learning_rate:g}.")
-        if self.loss == "bce" and not find(self.model).bounded:
-            raise PellucidError(f"bce needs results within [0, 1], those of {self.model} may leave it. Use --loss mse.")
+        if self.loss == "bce" and not find(self.network).bounded:
+            raise PellucidError(
+                f"bce needs results within [0, 1], those of {self.network} may leave it. Use the loss mse.",
+                argument="loss",
+            )
 
     def to_json(self) -> str:
         """Return the config as indented JSON."""
@@ -91,7 +95,10 @@ class Config:
     def from_json(cls, text: str) -> Config:
         """Read what `to_json` wrote."""
         try:
-            return cls(**json.loads(text))
+            values = json.loads(text)
+            if "model" in values:  # as earlier runs called it
+                values["network"] = values.pop("model")
+            return cls(**values)
         except (ValueError, TypeError) as error:
             raise PellucidError(f"this is not a config of this version of pellucid: {error}.") from error
 
@@ -112,10 +119,10 @@ def _check(item: Any, value: Any) -> None:
 RECIPES: dict[str, Config] = {
     "default": Config(),
     "quick": Config(epochs=1, limit=20_000),
-    "best": Config(model="swift:widths=48/96,depth=3", epochs=6),
+    "best": Config(network="swift:widths=48/96,depth=3", epochs=6),
     "photos": Config(
         noise="gaussian:0.02-0.2",
-        model="residual",
+        network="residual",
         epochs=30,
         batch_size=8,
         learning_rate=2e-3,
@@ -123,7 +130,7 @@ RECIPES: dict[str, Config] = {
         patience=0,
     ),
     "tutorial": Config(
-        model="classic",
+        network="classic",
         epochs=100,
         optimizer="adam",
         learning_rate=1e-3,
@@ -159,6 +166,10 @@ def recipe(name: str, **changes: Any) -> Config:
         start = Config.from_json(path.read_text(encoding="utf-8", errors="replace"))
     known = {item.name for item in dataclasses.fields(Config)}
     for key in changes:
+        if key == "model":
+            raise PellucidError(
+                "a model is a trained file; which network to train is told by `network`.", argument="network"
+            )
         if key not in known:
             raise unknown("option", key, known)
     if changes.get("noisy"):

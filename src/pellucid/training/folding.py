@@ -1,4 +1,4 @@
-"""A faster graph for training, on the same weights: upsampling becomes part of the convolution behind it.
+"""A faster graph for training, on the same weights: upsampling becomes part of the convolution after it.
 
 Nearest-neighbour upsampling and a 3x3 convolution equal one 4x4 transposed convolution of stride 2 that works on a
 quarter of the pixels. Its kernel is made from the 3x3 one in every step, so gradients reach the layer's own weights.

@@ -6,19 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.networks import find
-from pellucid.noise import Batch
+from pellucid.noise import Batch, parse, varies
 from pellucid.training.config import Config
 
 LEAST_NOISE = 0.01
 """Weaker noise than this (root mean square) does not raise an image's weight any further."""
 
-
 LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
+"""By our name, what Keras calls it."""
 
 
 def choose_loss(config: Config, channels: int) -> str:
     """Return `bce` or `mse`: as asked, or by the network and the number of channels."""
-    return config.loss if config.loss != "auto" else ("bce" if channels == 1 and find(config.model).bounded else "mse")
+    if config.loss != "auto":
+        return config.loss
+    return "bce" if channels == 1 and find(config.network).bounded else "mse"
+
+
+def balanced(config: Config) -> bool:
+    """Return whether each image's loss is weighted by its noise: as asked, or where the noise has a range."""
+    return config.balance == "on" or (config.balance == "auto" and varies(parse(config.noise)))
 
 
 def balance(noisy: Batch, clean: Batch) -> NDArray[np.float32]:

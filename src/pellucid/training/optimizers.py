@@ -27,6 +27,14 @@ _STEPS = 5
 _QUINTIC = (3.4445, -4.775, 2.0315)  # Jordan's: brings singular values near 1 in five steps
 
 
+def make_optimizer(name: str, rate: float) -> keras.optimizers.Optimizer:
+    """Return the optimizer `muon`, or `adam` as the tutorial has it, for a learning rate that rises to `rate`."""
+    if name == "adam":
+        return keras.optimizers.Adam(rate)
+    # An mse of small noise has gradients of the size of Adam's usual epsilon, 1e-7.
+    return Muon(rate, beta_2=0.99, epsilon=1e-10)
+
+
 class Muon(keras.optimizers.Adam):  # type: ignore[misc]
     """Muon for the kernels of inner convolutions, Adam for all else; settings as Adam's."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 def prefetch(
     make: Callable[[], Iterator[T]], ahead: int = 4, stop: Callable[[], object] = lambda: False
-) -> Iterator[T]:
+) -> Generator[T]:
     """Run an iterator in a thread of its own, at most `ahead` items in front; its errors come out here.
 
     Where an item is long in coming, `stop` is asked now and then whether to end without it.

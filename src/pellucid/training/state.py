@@ -42,11 +42,11 @@ class State:
 
     Attributes
     ----------
-    epoch : whole epochs behind it
+    epoch : whole epochs done
     step : steps done of the next one; after the last of them, its validation is due
     total, seen : the sum of that epoch's losses over the images seen in it, and their number
     seconds : spent on it so far
-    history : the epochs behind it
+    history : the epochs done
     best : the place in `history` of the epoch whose weights are kept; -1 for none
     setbacks : how many times it went back to the start of an epoch with half the learning rate
     good : the number of the checkpoint to go back to
@@ -75,21 +75,35 @@ class State:
         return cls(**{**values, "history": [Epoch(**epoch) for epoch in values["history"]]})
 
     def add(self, loss: float, images: int) -> None:
-        """Note a step of the present epoch."""
+        """Note a step of the present epoch.
+
+        Raises
+        ------
+        DivergedError
+            If the loss is no number, and the step is not counted; or if the latest losses are far above the first ones.
+        """
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss became {loss}")
         self.step += 1
         self.total += loss * images
         self.seen += images
         if len(self.first) < WINDOW:
             self.first.append(loss)
         self.recent = [*self.recent[1 - WINDOW :], loss]
+        if len(self.recent) == WINDOW and math.fsum(self.recent) > EXPLODED * math.fsum(self.first):
+            raise DivergedError("the loss became far larger than it was at the start")
 
-    def exploded(self) -> bool:
-        """Whether the latest losses are far above the first ones."""
-        if len(self.recent) < WINDOW:
-            return False
-        return math.fsum(self.recent) > EXPLODED * math.fsum(self.first)
-
-    def close(self, epoch: Epoch) -> None:
-        """Note the end of the present epoch."""
+    def close(self, validation_loss: float, learning_rate: float, validation_seconds: float) -> Epoch:
+        """End the present epoch, and return what is known of it."""
+        epoch = Epoch(
+            epoch=self.epoch + 1,
+            loss=self.total / self.seen,
+            validation_loss=validation_loss,
+            learning_rate=learning_rate,
+            images_per_second=self.seen / self.seconds,
+            seconds=self.seconds,
+            validation_seconds=validation_seconds,
+        )
         self.history.append(epoch)
         self.epoch, self.step, self.total, self.seen, self.seconds = self.epoch + 1, 0, 0.0, 0, 0.0
+        return epoch

@@ -43,7 +43,8 @@ class Unreadable:
         if len(self._found) > max(1.0, self._share * self._total):
             raise TooManyError(
                 f"{len(self._found):,} of {self._total:,} {self._part} images can no longer be read, more than "
-                f"{self._share:.0%}. The last: {reason} Restore them, or allow more by --max-unreadable."
+                f"{self._share:.0%}. The last: {reason} Restore them, or allow more.",
+                argument="max_unreadable",
             )
         if len(self._found) <= NAMED:
             more = "; further ones are counted only" if len(self._found) == NAMED else ""

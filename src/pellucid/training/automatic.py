@@ -1,0 +1,139 @@
+"""The automatic recipe: from what the images are like to a network, patches and steps, by a few rules with reasons.
+
+The idea is nnU-Net's (Isensee et al., 2021): a fingerprint of the data and rules, no search.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.common import PellucidError
+from pellucid.datasets import Images, Split
+from pellucid.training.batches import training_batches
+from pellucid.training.config import RECIPES, Config, recipe
+from pellucid.training.loop import Learner
+from pellucid.training.prefetch import prefetch
+
+MINUTES = 5.0
+"""The budget where none is given: enough for a small residual network to leave the classical filters behind."""
+
+EPOCHS = 12
+"""Parts of a budget; after each, the network is validated."""
+
+SMALL = 64
+"""Images of one size with no side longer than this, in pixels, are taken whole, as digits and icons are."""
+
+PASSES = 20_000
+"""From so many small images on, the recipe `default` learns from passes; of fewer, it needs more than three."""
+
+STEPS = 1200
+"""Steps on few small images: about as many as `default` takes on the digits of MNIST."""
+
+_LOOKED_AT = 1000
+_WARM, _TIMED = 3, 12  # steps that are not timed, for graphs and caches, and steps that are
+_LONGEST = 20.0  # seconds for all of them
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the automatic recipe goes by.
+
+    Attributes
+    ----------
+    count : images
+    sides : of a typical image, in pixels: (shorter, longer), the medians
+    one_size : whether all that were looked at are of one size
+    """
+
+    count: int
+    sides: tuple[int, int]
+    one_size: bool
+
+    @property
+    def small(self) -> bool:
+        """Whether the images are small ones of one kind."""
+        return self.one_size and self.sides[1] <= SMALL
+
+
+def fingerprint(images: Images) -> Fingerprint:
+    """Look at the sizes of images, of many at those of some; no pixel is read."""
+    count = len(images)
+    some = np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int))
+    sizes = np.sort([images.size(int(index)) for index in some], axis=1)
+    shorter, longer = (int(side) for side in np.median(sizes, axis=0))
+    return Fingerprint(count, (shorter, longer), len(np.unique(sizes, axis=0)) == 1)
+
+
+def automatic(found: Fingerprint, minutes: float, changes: Mapping[str, Any]) -> Config:
+    """Return the config for images that are so.
+
+    Parameters
+    ----------
+    found : the images' fingerprint
+    minutes : the budget, see `within`
+    changes : values of `Config` that were asked for; the rules choose the others
+    """
+    if found.small:
+        chosen: dict[str, Any] = {}
+        count = min(found.count, changes.get("limit") or found.count)
+        if count < PASSES and "epochs" not in changes:
+            # Few images are passed often: their noise is fresh each time.
+            chosen = {"epochs": EPOCHS, "epoch_steps": STEPS // EPOCHS, "patience": 0}
+        return recipe("default", **{**chosen, **changes})
+    # A budget of minutes is best spent on many steps of a small network; a larger one needs more of them to pass it.
+    network = "residual:widths=32/64,depth=1" if minutes < 20 else RECIPES["photos"].network
+    patch = max(8, min(RECIPES["photos"].patch, found.sides[0] // 4 * 4))
+    return recipe("photos", **{"network": network, "patch": patch, **changes})
+
+
+def within(config: Config, minutes: float, seconds: float) -> Config:
+    """Return the config with as many steps as fit into a number of minutes, if one takes so many seconds.
+
+    Raises
+    ------
+    PellucidError
+        If the minutes are not a positive number.
+    """
+    steps = max(EPOCHS, int(60 * minutes / seconds))
+    return dataclasses.replace(config, epochs=EPOCHS, epoch_steps=math.ceil(steps / EPOCHS), patience=0)
+
+
+def check_minutes(minutes: float | None, changes: Mapping[str, Any]) -> None:
+    """Raise PellucidError if the minutes are no budget, or epochs were asked for as well."""
+    if minutes is None:
+        return
+    if not 0 < minutes < math.inf:
+        raise PellucidError(f"minutes expects a number above 0; got {minutes:g}.", argument="minutes")
+    if changes.keys() & {"epochs", "epoch_steps"}:
+        raise PellucidError("both minutes and epochs were given. Leave out one of them.", argument="minutes")
+
+
+def step_seconds(model: Any, config: Config, split: Split) -> float:
+    """Return how long a step takes, the median of some, with all that belongs to it; the model's weights change.
+
+    Parameters
+    ----------
+    model : to be thrown away afterwards
+    config : of the run
+    split : the data
+    """
+    # An epoch of so many steps, so that no batch is smaller than the others.
+    training = training_batches(split, dataclasses.replace(config, epoch_steps=_WARM + _TIMED), lambda line: None)
+    learner = Learner(model, config, len(training))
+    seconds: list[float] = []
+    begin = start = time.monotonic()
+    for noisy, clean in prefetch(lambda: training.epoch(0)):
+        learner.train(noisy, clean, config.learning_rate)
+        now = time.monotonic()
+        seconds.append(now - begin)
+        begin = now
+        if now - start > _LONGEST and len(seconds) > _WARM:
+            break
+    return float(np.median(seconds[_WARM:]))
