@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pellucid.cli.options import (
-    add_noise,
-    add_pairs,
-    load_data,
-)
+from pellucid.cli.options import add_noise, add_pairs, load_data
 from pellucid.cli.output import say
-
-if TYPE_CHECKING:
-    pass
-
 
 ABOUT = "draw images of a data set with noise, before any training"
 
@@ -31,13 +22,13 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the picture of noisy images."""
-    from pellucid.evaluation import pictures as plots
+    from pellucid.evaluation import pictures
     from pellucid.images import save_figure
     from pellucid.noise import PAIRED
 
     split = load_data(options)
     noise = options.noise or (str(PAIRED) if options.noisy else "gaussian:0.5")
     target = Path(options.output or f"{split.name}-{noise.replace(':', '-').replace('/', '_')}.png")
-    save_figure(plots.show_noise(split, noise, seed=options.seed), target)
+    save_figure(pictures.show_noise(split, noise, seed=options.seed), target)
     say(str(target))
     return 0

@@ -15,7 +15,6 @@ from pellucid.images.formats import (
     write_image,
     write_picture,
 )
-from pellucid.images.formats.source import shown
 from pellucid.images.geometry import as_channels, middle, turned, turned_back
 from pellucid.images.rows import NpyRows, Rows, TiffRows
 
@@ -42,7 +41,6 @@ __all__ = [
     "read_picture",
     "save_figure",
     "scale_batch",
-    "shown",
     "to_unit",
     "turned",
     "turned_back",

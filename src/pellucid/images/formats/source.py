@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pellucid.common import PellucidError
+from pellucid.common import PellucidError, one_line
 from pellucid.images.formats.picture import Limits
 
 _SIGNATURES = (
@@ -44,14 +44,6 @@ class Source:
         return self.file.read(self.size)
 
 
-def shown(text: object) -> str:
-    """Return `text` on one line: what cannot be printed is escaped."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in str(text)
-    )
-
-
 @contextlib.contextmanager
 def open_source(source: str | os.PathLike[str] | bytes, limits: Limits, name: str | None = None) -> Iterator[Source]:
     """Open a path, or bytes, and say what kind of image it claims to be.
@@ -62,10 +54,10 @@ def open_source(source: str | os.PathLike[str] | bytes, limits: Limits, name: st
         If it is missing, not a regular file, empty, too large, or of no kind that pellucid reads.
     """
     if isinstance(source, bytes):
-        yield _told_apart(shown(name or "image"), io.BytesIO(source), len(source), limits, None)
+        yield _told_apart(one_line(name or "image"), io.BytesIO(source), len(source), limits, None)
         return
     path = Path(source)
-    label = shown(path if name is None else name)
+    label = one_line(path if name is None else name)
     with contextlib.ExitStack() as stack:
         try:
             _refuse_irregular(label, path.stat().st_mode)  # before opening: that alone can wait for ever
@@ -115,5 +107,5 @@ def decoding(name: str) -> Iterator[None]:
     except (PellucidError, MemoryError):
         raise
     except Exception as error:
-        reason = shown(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".") or type(error).__name__
+        reason = one_line(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".") or type(error).__name__
         raise PellucidError(f"{name} is damaged or truncated: {reason}. Get a whole copy.") from error
