@@ -30,7 +30,8 @@ from pellucid.datasets import load
 from pellucid.datasets.pairs import noisy_copy
 from pellucid.evaluation.classical import tune
 from pellucid.evaluation.compare import TUNING_SIDE, evaluate, tune_classical
-from pellucid.evaluation.report import Judged, write_html
+from pellucid.evaluation.files import Judged
+from pellucid.evaluation.html import write_html
 from pellucid.evaluation.scores import Scored
 from pellucid.evaluation.verdict import verdict
 from pellucid.images.formats import read_image

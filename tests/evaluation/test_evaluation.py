@@ -64,7 +64,7 @@ def test_a_worse_denoiser_gets_a_worse_verdict() -> None:
     classical = {"median": Median(3)}
     heads = []
     for denoise in (ruin, identity, oracle_like):
-        heads.append(verdict(evaluate({"model": denoise, **classical}, ArrayImages(SMOOTH), "gaussian:0.3")))
+        heads.append(str(verdict(evaluate({"model": denoise, **classical}, ArrayImages(SMOOTH), "gaussian:0.3"))))
     assert heads[0].startswith("It does not help")
     assert heads[1].startswith("It does not help")
     assert heads[2].startswith("It helps: ")
@@ -73,7 +73,7 @@ def test_a_worse_denoiser_gets_a_worse_verdict() -> None:
 
 def test_a_classical_filter_that_is_better_is_said_to_be() -> None:
     scores = evaluate({"weak": Median(3), "strong": Median(5)}, ArrayImages(SMOOTH), "gaussian:0.3")
-    assert "a classical filter helps more: strong" in verdict(scores)
+    assert "a classical filter helps more: strong" in verdict(scores).head
 
 
 def test_no_images_is_an_error() -> None:

@@ -14,7 +14,7 @@ from pellucid.evaluation.classical import BM3D, FAMILIES, Filter
 from pellucid.evaluation.intervals import estimate, paired
 from pellucid.evaluation.metrics import psnr
 from pellucid.evaluation.scores import Scored
-from pellucid.evaluation.verdict import rows, verdict
+from pellucid.evaluation.verdict import table, verdict
 
 NOISES = ("--noise", "gaussian:0.5", "--noise", "salt-pepper:0.1")
 
@@ -80,11 +80,11 @@ def scored(name: str, values: list[float]) -> Scored:
 def test_a_gain_within_its_uncertainty_is_not_called_one() -> None:
     noisy, filtered = scored("noisy", [10.0, 11, 12, 13]), scored("median 3x3", [20.0, 21, 22, 23])
     unsure = verdict([noisy, scored("model", [20.5, 20.6, 22.4, 22.7]), filtered])
-    assert "no clear gain over median 3x3" in unsure
-    assert "better than median 3x3" in verdict([noisy, scored("model", [21.0, 22.1, 22.9, 24]), filtered])
-    table = rows([noisy, scored("model", [21.0, 22.1, 22.9, 24]), filtered])
-    assert table[2][-2:] == ("4 of 4", "+1.00 ±0.13")
-    assert table[1][-2:] == ("", "")
+    assert "no clear gain over median 3x3" in unsure.head
+    assert "better than median 3x3" in verdict([noisy, scored("model", [21.0, 22.1, 22.9, 24]), filtered]).head
+    shown = table([noisy, scored("model", [21.0, 22.1, 22.9, 24]), filtered])
+    assert shown.rows[2][-2:] == ("4 of 4", "+1.00 ±0.13")
+    assert shown.rows[shown.model][-2:] == ("", "")
 
 
 def every_filter() -> list[Filter]:

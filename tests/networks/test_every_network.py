@@ -71,7 +71,7 @@ def test_every_backend_writes_the_same_bytes(name: str, tmp_path: Path) -> None:
     folder.mkdir()
     subprocess.run(
         [sys.executable, "-c", code, name, str(folder)],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[1],  # where `small_networks` is
         env={**os.environ, "KERAS_BACKEND": other},
         check=True,
     )

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from pellucid.cli.output import make_table, show_table
-
-if TYPE_CHECKING:
-    pass
-
+from pellucid.cli.output import show_table
+from pellucid.common import Table
 
 ABOUT = "list the data sets: what, and whether they are here"
 
@@ -22,8 +18,6 @@ def run(options: argparse.Namespace) -> int:
     """List the data sets."""
     from pellucid.datasets import NAMED, presence
 
-    table = make_table("data set", "what it is", "where")
-    for name, about in NAMED.items():
-        table.add_row(name, about, presence(name))
-    show_table(table)
+    rows = tuple((name, about, presence(name)) for name, about in NAMED.items())
+    show_table(Table(("data set", "what it is", "where"), rows))
     return 0

@@ -15,8 +15,8 @@ from pellucid.cli.options import (
     add_recursive,
     value_range,
 )
-from pellucid.cli.output import SOME_FAILED, one_line, say
-from pellucid.common import PellucidError
+from pellucid.cli.output import SOME_FAILED, say
+from pellucid.common import PellucidError, one_line
 
 if TYPE_CHECKING:
     from pellucid.images import Limits

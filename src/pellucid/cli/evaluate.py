@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from pellucid.cli.options import (
-    add_model,
-    add_noise,
-    add_pairs,
-    load_data,
-)
-from pellucid.cli.output import make_table, say, show_table
-from pellucid.common import PellucidError
-
-if TYPE_CHECKING:
-    from pellucid.evaluation.recognition import Recognition
-
+from pellucid.cli.options import add_model, add_noise, add_pairs, load_data
+from pellucid.cli.output import say, show_table
 
 ABOUT = "compare a model with the classical filters on test images"
 
@@ -45,21 +34,18 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print scores beside the classical filters'."""
     from pellucid.evaluation import (
-        HEADINGS,
         Judged,
         compare,
         recognition,
-        rows,
+        table,
         verdict,
         write_csv,
         write_html,
-        write_json,
+        write_scores,
     )
     from pellucid.inference import Denoiser
     from pellucid.noise import PAIRED
 
-    if options.limit < 0:
-        raise PellucidError(f"--limit expects 0 (all) or more; got {options.limit}.")
     denoiser = Denoiser(options.model, ensemble=options.ensemble)
     split = load_data(options, labels=options.recognise is not None)
     judged = []
@@ -72,31 +58,18 @@ def run(options: argparse.Namespace) -> int:
         settings = {"seed": options.seed, "limit": options.limit, "bm3d": options.bm3d}
         recogniser = recognition.Recogniser(classifier, split.test) if classifier else None
         scores = compare(denoiser, denoiser.name, split, noise, **settings, watch=recogniser)
-        judged.append(Judged(noise, scores, recogniser.result() if recogniser else None))
-        table = make_table(*HEADINGS, numbers=len(HEADINGS) - 1)
-        for row in rows(scores):
-            table.add_row(*row)
+        recognised = recogniser.result() if recogniser else None
+        judged.append(Judged(noise, scores, recognised))
         say(f"noise {noise}")
-        show_table(table)
-        say(verdict(scores) + "\n")
-        if judged[-1].recognised:
-            _recognised(judged[-1].recognised)
+        show_table(table(scores))
+        say(f"{verdict(scores)}\n")
+        if recognised:
+            show_table(recognition.table(recognised))
+            say(f"{recognition.verdict(recognised)}\n")
     if options.json:
-        write_json(options.json, judged, split)
+        write_scores(options.json, judged, split)
     if options.csv:
         write_csv(options.csv, judged)
     if options.html:
         write_html(options.html, denoiser, split, judged, seed=options.seed)
     return 0
-
-
-def _recognised(found: Recognition) -> None:
-    """Print what a classifier recognised."""
-    from pellucid.evaluation.recognition import headings, rows, verdict
-
-    columns = headings(found)
-    table = make_table(*columns, numbers=len(columns) - 1)
-    for row in rows(found):
-        table.add_row(*row)
-    show_table(table)
-    say(verdict(found) + "\n")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from pellucid.cli.options import (
     add_recursive,
 )
-from pellucid.cli.output import SOME_FAILED, make_table, one_line, say, show_table
-from pellucid.common import PellucidError
+from pellucid.cli.output import SOME_FAILED, say, show_table
+from pellucid.common import PellucidError, Table, one_line
 
 ABOUT = "estimate what noise is in your images, and what to train against it"
 
@@ -30,7 +29,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Say what noise is in the images that were named; return 0, or 1 if some of several files failed."""
-    from pellucid.common import write_text
+    from pellucid.common import write_json
     from pellucid.datasets import is_data, read_data, read_files
     from pellucid.images import find, save_figure
     from pellucid.noise import doubts, draw, inspect
@@ -44,15 +43,12 @@ def run(options: argparse.Namespace) -> int:
         paths = [path for name in options.images for path, _ in find(name, options.recursive)]
         images = read_files(paths, options.limit, failed)
     found = inspect(images)
-    table = make_table("", "found")
-    for row in found.findings:
-        table.add_row(*row)
-    show_table(table)
+    show_table(Table(("", "found"), tuple(found.findings)))
     for text in doubts(found):
         say(f"- {text}")
     say(f"\n{found.advice}\n\n    {found.command(options.images[0])}")
     if options.json:
-        write_text(Path(options.json), found.to_json(doubts(found)))
+        write_json(options.json, found.plain(doubts(found)))
     if options.output:
         save_figure(draw(found), options.output)
         say(f"\npicture: {options.output}")

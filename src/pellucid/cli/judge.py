@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from pellucid.cli.options import (
-    add_model,
-    add_range,
-    add_recursive,
-    value_range,
-)
-from pellucid.cli.output import make_table, say, show_table
+from pellucid.cli.options import add_model, add_range, add_recursive, value_range
+from pellucid.cli.output import say, show_table
 
 ABOUT = "judge a model on noisy images alone, or on two shots of a scene"
 
@@ -29,8 +23,8 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the marks beside the classical filters', and the verdict."""
-    from pellucid.common import write_text
-    from pellucid.evaluation.blind import Files, find, headings, residuals, rows, take, verdict
+    from pellucid.common import write_json
+    from pellucid.evaluation.blind import Files, find, residuals, table, take, verdict
     from pellucid.evaluation.blind import judge as judge_images
     from pellucid.images import save_figure
     from pellucid.inference import Denoiser
@@ -41,15 +35,11 @@ def run(options: argparse.Namespace) -> int:
         Files(paths, limits) for paths in find(options.images, options.second, recursive=options.recursive)
     )
     judgement = judge_images({denoiser.name: denoiser}, images, *second)
-    columns = headings(judgement)
-    table = make_table(*columns, numbers=len(columns) - 1)
-    for row in rows(judgement):
-        table.add_row(*row)
     say(judgement.about)
-    show_table(table)
-    say(verdict(judgement))
+    show_table(table(judgement))
+    say(str(verdict(judgement)))
     if options.json:
-        write_text(options.json, json.dumps(judgement.plain(), indent=2) + "\n")
+        write_json(options.json, judgement.plain())
     if options.output:
         save_figure(residuals(denoiser, take(images).judged), options.output)
         say(options.output)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
-from pellucid.cli.output import INTERRUPTED, USER_ERROR, one_line
-from pellucid.common import PellucidError, unknown
+from pellucid.cli.output import INTERRUPTED, USER_ERROR
+from pellucid.common import PellucidError, one_line, unknown
 
 COMMANDS = ("inspect", "train", "denoise", "repeat", "evaluate", "judge", "show", "summary", "data")
 """Each is a module of this room: what it is about, its options, what it does. At their top they import nothing heavy:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+
+from pellucid.common import Table
 
 SOME_FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit codes: some of several files failed; what the user can mend; Ctrl-C."""
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-
-def one_line(text: object) -> str:
-    """Return a text with what would break the line or steer the terminal written as escapes: file names may hold it."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text))
 
 
 def say(line: str) -> None:
@@ -24,18 +17,15 @@ def say(line: str) -> None:
 
 
 def show_table(table: Table) -> None:
-    """Write a table as wide as the terminal, or 140 columns elsewhere."""
+    """Write a table as wide as the terminal, or 140 columns elsewhere; numbers are aligned to the right."""
+    from rich import table as rich
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
-
-
-def make_table(*headings: str, numbers: int = 0) -> Table:
-    """Make an empty table whose last `numbers` columns are aligned to the right."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD)
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place >= len(headings) - numbers else "left", overflow="fold")
-    return table
+    shown = rich.Table(box=SIMPLE_HEAD)
+    words = len(table.headings) - table.numbers
+    for place, heading in enumerate(table.headings):
+        shown.add_column(heading, justify="left" if place < words else "right", overflow="fold")
+    for row in table.rows:
+        shown.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 140).print(shown)

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pellucid.cli.options import (
-    add_noise,
-    add_pairs,
-    load_data,
-)
+from pellucid.cli.options import add_noise, add_pairs, load_data
 from pellucid.cli.output import say
-
-if TYPE_CHECKING:
-    pass
-
 
 ABOUT = "draw images of a data set with noise, before any training"
 

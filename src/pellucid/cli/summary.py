@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from pellucid.cli.output import make_table, say, show_table
-
-if TYPE_CHECKING:
-    pass
-
+from pellucid.cli.output import say, show_table
+from pellucid.common import Table
 
 ABOUT = "list the layers of a network or of a model file"
 
@@ -26,19 +22,14 @@ def run(options: argparse.Namespace) -> int:
     from pellucid.networks import NETWORKS
 
     if options.model is None:
-        table = make_table("network", "what it is")
-        for name, network in NETWORKS.items():
-            table.add_row(name, network.about)
-        show_table(table)
+        show_table(Table(("network", "what it is"), tuple((name, known.about) for name, known in NETWORKS.items())))
         return 0
     from pellucid.modelfile import summarize
 
     summary = summarize(options.model, options.side, options.channels)
-    table = make_table("layer", "type", "output", "parameters", numbers=2)
-    for name, kind, shape, parameters in summary.layers:
-        table.add_row(name, kind, shape, f"{parameters:,}")
+    rows = tuple((name, kind, shape, f"{parameters:,}") for name, kind, shape, parameters in summary.layers)
     say(summary.title)
-    show_table(table)
+    show_table(Table(("layer", "type", "output", "parameters"), rows, numbers=2))
     say(f"{summary.parameters:,} parameters")
     for note in summary.notes:
         say(note)

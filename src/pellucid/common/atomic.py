@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pellucid.common.errors import PellucidError
 
+_TO_SYNC = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY  # Windows syncs only what may be written
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?")
 
 
@@ -33,10 +38,11 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Pa
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if durable:
-            _sync(temporary)
+            _sync(os.open(temporary, _TO_SYNC))
         temporary.replace(target)
         if durable:
-            _sync(target.parent)
+            with contextlib.suppress(PermissionError):  # Windows does not open folders; the file is there all the same
+                _sync(os.open(target.parent, os.O_RDONLY))
     except OSError as error:
         if error.errno is None:  # not the system's word, but a library's
             raise
@@ -52,6 +58,21 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_json(path: str | os.PathLike[str], values: Any) -> None:
+    """Write `values` to `path` as indented JSON, atomically; floats that are not finite become null."""
+    write_text(path, json.dumps(_finite(values), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(values: Any) -> Any:
+    if isinstance(values, float):
+        return values if math.isfinite(values) else None
+    if isinstance(values, Mapping):
+        return {key: _finite(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [_finite(value) for value in values]
+    return values
+
+
 def sweep(folder: Path) -> None:
     """Delete what killed processes have left half written in `folder` and below; nothing may be written there now."""
     for path in list(folder.rglob(".*")):
@@ -59,9 +80,8 @@ def sweep(folder: Path) -> None:
             path.unlink()
 
 
-def _sync(path: Path) -> None:
-    """Ask the system to put a file, or a folder's list of names, on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+def _sync(descriptor: int) -> None:
+    """Ask the system to put an open file, or a folder's list of names, on disk; close it."""
     try:
         os.fsync(descriptor)
     finally:

@@ -20,6 +20,11 @@ class PellucidError(Exception):
         self.argument = argument
 
 
+def one_line(text: object) -> str:
+    """Return a text with what would break the line or steer the terminal written as escapes: file names may hold it."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text))
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> PellucidError:
     """Return the error for a name that is not known; it lists the known names, the nearest first."""
     names = sorted(known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError, atomic
+from pellucid.common import PellucidError, Report, atomic, progress
 from pellucid.datasets.idx import read_idx
 
 TIMEOUT = (4, 30)
 """Seconds to wait for a connection, and for the next bytes."""
+
+_CHUNK = 2**16  # bytes between two looks at a download
 
 _TRAIN, _TEST = "train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"
 _TRAIN_LABELS, _TEST_LABELS = "train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
@@ -185,6 +188,31 @@ def _is_published(path: Path, digest: str) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
+class _Bar:
+    """What pooch tells of a download as it goes: it sets `total`, in bytes, and calls the methods."""
+
+    def __init__(self, title: str) -> None:
+        self._title, self._done, self.total = title, 0, 0
+        self._shown = ExitStack()
+        self._report: Report | None = None
+
+    def update(self, count: int) -> None:
+        """Show `count` further bytes; the last chunk counts as a whole one, and a total of 0 is unknown."""
+        done = min(self._done + count, self.total)
+        if done > self._done:
+            if self._report is None:
+                self._report = self._shown.enter_context(progress(self._title, self.total, "bytes"))
+            self._done = done
+            self._report(done)
+
+    def reset(self) -> None:
+        """Begin anew, which pooch asks for before it shows the end: there is nothing to do."""
+
+    def close(self) -> None:
+        """End the bar."""
+        self._shown.close()
+
+
 def _download(official: Official, name: str, digest: str) -> None:
     target = official.folder / name
     if target.is_file():
@@ -194,9 +222,10 @@ def _download(official: Official, name: str, digest: str) -> None:
 
     failures = []
     for mirror in official.mirrors:
-        fetch = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+        bar = _Bar(f"downloading {name}")
+        fetch = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=TIMEOUT)
         try:
-            with atomic(target) as temporary:
+            with atomic(target) as temporary, closing(bar):
                 fetch(mirror + name, str(temporary), None)
                 if not _is_published(temporary, digest):
                     raise ContentDecodingError("not the published file")

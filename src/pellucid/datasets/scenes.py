@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError
+from pellucid.common import PellucidError, digest
 from pellucid.datasets.sources import Images
 from pellucid.datasets.split import PARTS, TEST, part
 
@@ -35,7 +34,7 @@ def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    marks = [[_digest(clean, index) for index in range(len(names))]]
+    marks = [[digest([("pixels", clean[index])]) for index in range(len(names))]]
     if group:
         marks.append(_groups(names, group))
     # Images are connected with their marks; what is connected is a scene.
@@ -49,11 +48,6 @@ def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
     graph = coo_array((np.ones(len(starts)), (starts, np.concatenate(ends))), shape=(nodes, nodes))
     joined = connected_components(graph, directed=False)[1][:count]
     return np.asarray(np.unique(joined, return_inverse=True)[1], dtype=np.intp)
-
-
-def _digest(images: Images, index: int) -> str:
-    image = np.ascontiguousarray(images[index])
-    return blake2b(image.tobytes() + repr(image.shape).encode()).hexdigest()
 
 
 def _groups(names: Sequence[str], group: str) -> list[str]:
@@ -114,7 +108,7 @@ def _part(chosen: Indices, scenes: Indices, share: float, seed: int, *, needed: 
 
 
 def _check(names: Sequence[str], scenes: Indices, given: NDArray[np.str_]) -> None:
-    """Check that no scene is in two of the given parts."""
+    """Refuse given parts of which two hold the same scene."""
     first: dict[int, int] = {}
     leaks = []
     for index in np.flatnonzero(given != "").tolist():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError, Stream, generator
+from pellucid.common import PellucidError, Stream, digest, generator
 from pellucid.datasets.regions import FEW, by_place
 from pellucid.datasets.sources import Images
 
@@ -42,13 +41,13 @@ class Split:
 
     def fingerprint(self) -> str:
         """Return a sha256 of all images as they are stored, and of the part that each belongs to."""
-        found = hashlib.sha256()
-        for images in (self.train, self.validation, self.test):
-            pieces = hashlib.sha256()
-            for piece in images.content():
-                pieces.update(hashlib.sha256(piece).digest())
-            found.update(f"{len(images)} ".encode() + pieces.digest())
-        return found.hexdigest()
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        pieces = (
+            (f"{name} of {len(images)}", np.frombuffer(piece, np.uint8))
+            for name, images in parts.items()
+            for piece in images.content()
+        )
+        return digest(pieces)
 
 
 def hold_out(images: Images, share: float, seed: int) -> tuple[Images, Images]:

@@ -1,21 +1,22 @@
-"""Does it help? Denoisers and classical filters on the same images: scores, intervals, verdicts, pictures, reports."""
+"""Does it help? Denoisers and classical filters on the same images: scores, intervals, verdicts, pictures, pages."""
 
 from pellucid.evaluation.compare import compare, evaluate, tune_classical
-from pellucid.evaluation.report import Judged, write_csv, write_html, write_json
-from pellucid.evaluation.scores import Scored, plain
-from pellucid.evaluation.verdict import HEADINGS, rows, verdict
+from pellucid.evaluation.files import Judged, write_csv, write_scores
+from pellucid.evaluation.html import write_html
+from pellucid.evaluation.scores import Scored, mean_scores
+from pellucid.evaluation.verdict import Verdict, table, verdict
 
 __all__ = [
-    "HEADINGS",
     "Judged",
     "Scored",
+    "Verdict",
     "compare",
     "evaluate",
-    "plain",
-    "rows",
+    "mean_scores",
+    "table",
     "tune_classical",
     "verdict",
     "write_csv",
     "write_html",
-    "write_json",
+    "write_scores",
 ]

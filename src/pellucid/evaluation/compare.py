@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from pellucid.common import PellucidError, Report, Stream, progress
 from pellucid.datasets import Images, Split, noisy_copy
 from pellucid.evaluation.classical import BM3D, FAMILIES, Filter, tune
-from pellucid.evaluation.scores import Scored, Sums
+from pellucid.evaluation.scores import Collector, Scored
 from pellucid.images import Image, middle
 from pellucid.inference import Denoise
 from pellucid.noise import Batch, Corruption, parse
@@ -85,29 +84,36 @@ def evaluate(
     Raises
     ------
     PellucidError
-        If there are no images.
+        If there are no images, or one cannot be read.
     """
-    count = min(len(images), limit) if limit else len(images)
-    if count == 0:
-        raise PellucidError("there are no images to judge by; expected at least one.")
+    count = _count(images, limit)
     corruption = parse(noise)
-    sums = {"noisy": Sums(), **{name: Sums() for name in denoisers}}
+    collected = {"noisy": Collector(), **{name: Collector() for name in denoisers}}
     done = 0
     for clean, noisy in _groups(images, count, corruption, seed, Stream.TEST):
         seen = {"noisy": np.clip(noisy, 0, 1)}
-        sums["noisy"].add(clean, seen["noisy"])
+        collected["noisy"].add(clean, seen["noisy"])
         for name, denoise in denoisers.items():
             begin = time.perf_counter()
             result = _apply(denoise, noisy)
             seconds = time.perf_counter() - begin
             seen[name] = np.clip(result, 0, 1)
-            sums[name].add(clean, seen[name], seconds)
+            collected[name].add(clean, seen[name], seconds)
         if watch:
             watch(clean, seen)
         done += len(clean)
         if report:
             report(done)
-    return [part.scored(name) for name, part in sums.items()]
+    return [part.scored(name) for name, part in collected.items()]
+
+
+def _count(images: Images, limit: int) -> int:
+    """How many images to judge by."""
+    if limit < 0:
+        raise PellucidError(f"limit expects 0 (all) or more; got {limit}.", argument="limit")
+    if not len(images):
+        raise PellucidError("there are no images to judge by; expected at least one.")
+    return min(len(images), limit or len(images))
 
 
 def tune_classical(images: Images, noise: str | Corruption, *, seed: int = 0, bm3d: bool = False) -> dict[str, Filter]:
@@ -122,7 +128,14 @@ def tune_classical(images: Images, noise: str | Corruption, *, seed: int = 0, bm
     Returns
     -------
     The filters by their names with the strength, such as "median 3x3".
+
+    Raises
+    ------
+    PellucidError
+        If there are no images, or one cannot be read.
     """
+    if not len(images):
+        raise PellucidError("there are no validation images to choose the filters by; expected at least one.")
     clean, noisy = _tuning_pairs(images, parse(noise), seed)
     families = [*FAMILIES.values(), *([BM3D] if bm3d else [])]
     chosen = [tune(candidates, clean, noisy) for candidates in families]
@@ -166,10 +179,16 @@ def compare(
     noise, seed, limit, watch : as in `evaluate`
     filters : how many of the filters to judge, the best on the validation part first; 0 judges all
     bm3d : judge BM3D as well (see `tune_classical`)
+
+    Raises
+    ------
+    PellucidError
+        As `evaluate` and `tune_classical`, and for fewer than 0 filters.
     """
-    corruption = parse(noise)
+    if filters < 0:
+        raise PellucidError(f"filters expects 0 (all) or more; got {filters}.", argument="filters")
+    corruption, count = parse(noise), _count(split.test, limit)
     chosen = dict(islice(tune_classical(split.validation, corruption, seed=seed, bm3d=bm3d).items(), filters or None))
-    count = min(len(split.test), limit) if limit else len(split.test)
-    with progress("judging", count, "images") if count else nullcontext() as report:
+    with progress("judging", count, "images") as report:
         settings: dict[str, Any] = {"seed": seed, "limit": limit, "report": report, "watch": watch}
         return evaluate({name: model, **chosen}, split.test, corruption, **settings)

@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
 
-Scores = NDArray[np.float64]
+PerImage = NDArray[np.float64]
 """One float64 per image."""
 
 EPSILON = 1e-7
 """Predictions are kept this far from 0 and 1 in the cross-entropy, as Keras does."""
 
 
-def psnr(clean: NDArray[Any], image: NDArray[Any], data_range: float = 1.0) -> Scores:
+def psnr(clean: NDArray[Any], image: NDArray[Any], data_range: float = 1.0) -> PerImage:
     """Peak signal-to-noise ratio in dB, `10 log10(data_range**2 / MSE)`; infinite for equal images."""
     error = _mean(np.square(_pair(clean, image)))
     with np.errstate(divide="ignore"):
         return np.asarray(10 * np.log10(data_range**2 / error))
 
 
-def ssim(clean: NDArray[Any], image: NDArray[Any], data_range: float = 1.0) -> Scores:
+def ssim(clean: NDArray[Any], image: NDArray[Any], data_range: float = 1.0) -> PerImage:
     """Structural similarity (Wang et al., 2004) by scikit-image: uniform 7x7 window, mean over colours.
 
     Images smaller than 7 pixels use the largest odd window that fits.
@@ -48,7 +48,7 @@ def ssim(clean: NDArray[Any], image: NDArray[Any], data_range: float = 1.0) -> S
     return np.asarray(values, dtype=np.float64)
 
 
-def bce(clean: NDArray[Any], image: NDArray[Any]) -> Scores:
+def bce(clean: NDArray[Any], image: NDArray[Any]) -> PerImage:
     """Binary cross-entropy in nats per value, as the tutorial's loss; images in [0, 1]."""
     _pair(clean, image)
     target = clean.astype(np.float64)
@@ -56,7 +56,7 @@ def bce(clean: NDArray[Any], image: NDArray[Any]) -> Scores:
     return _mean(-(target * np.log(guess) + (1 - target) * np.log1p(-guess)))
 
 
-def excess_bce(clean: NDArray[Any], image: NDArray[Any]) -> Scores:
+def excess_bce(clean: NDArray[Any], image: NDArray[Any]) -> PerImage:
     """Binary cross-entropy above its floor: the floor, `bce(clean, clean)`, is the entropy of gray targets.
 
     The excess is the mean Kullback-Leibler divergence of the two images' pixels, and 0 for equal images.
@@ -70,5 +70,5 @@ def _pair(clean: NDArray[Any], image: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(np.subtract(clean, image, dtype=np.float64))
 
 
-def _mean(values: NDArray[np.float64]) -> Scores:
+def _mean(values: NDArray[np.float64]) -> PerImage:
     return np.asarray(values.mean(axis=(1, 2, 3)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from pellucid.datasets import Split
 from pellucid.evaluation import metrics
 from pellucid.evaluation.intervals import estimate
-from pellucid.evaluation.metrics import Scores
+from pellucid.evaluation.metrics import PerImage
 from pellucid.noise import Batch
 
 
@@ -24,10 +23,10 @@ class Scored:
     """
 
     name: str
-    psnr: Scores
-    ssim: Scores
-    bce: Scores
-    excess_bce: Scores
+    psnr: PerImage
+    ssim: PerImage
+    bce: PerImage
+    excess_bce: PerImage
     seconds: float
 
     def row(self) -> dict[str, Any]:
@@ -43,10 +42,10 @@ MEASURES = ("psnr", "ssim", "bce", "excess_bce")
 
 
 @dataclass
-class Sums:
-    """Scores collected group by group."""
+class Collector:
+    """Collects the scores of one denoiser, group by group."""
 
-    parts: dict[str, list[Scores]] = field(default_factory=lambda: {name: [] for name in MEASURES})
+    parts: dict[str, list[PerImage]] = field(default_factory=lambda: {name: [] for name in MEASURES})
     seconds: float = 0.0
     pixels: int = 0
 
@@ -63,13 +62,6 @@ class Sums:
         return Scored(name, **scores, seconds=1e6 * self.seconds / self.pixels)
 
 
-def plain(scores: Sequence[Scored], noise: str, split: Split) -> dict[str, Any]:
-    """Return mean scores as JSON has them: a value that is not finite becomes None."""
-    rows = [
-        {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in scored.row().items()
-        }
-        for scored in scores
-    ]
-    return {"data": split.about, "noise": noise, "scores": rows}
+def mean_scores(scores: Sequence[Scored], noise: str, split: Split) -> dict[str, Any]:
+    """Return mean scores, and what they are of, for `write_json`."""
+    return {"data": split.about, "noise": noise, "scores": [scored.row() for scored in scores]}

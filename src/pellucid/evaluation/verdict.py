@@ -1,17 +1,30 @@
-"""Does it help? The scores in a sentence and a table."""
+"""Does it help? What every judgement says, a verdict, and that of scores in sentences and a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from pellucid.common import Table
 from pellucid.evaluation.intervals import Estimate, estimate, paired
-from pellucid.evaluation.metrics import Scores
+from pellucid.evaluation.metrics import PerImage
 from pellucid.evaluation.scores import Scored
 
 
-def verdict(scores: Sequence[Scored]) -> str:
+@dataclass(frozen=True)
+class Verdict:
+    """A judgement in words: the sentence that matters most, and further lines. As text, each is a line."""
+
+    head: str
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join((self.head, *self.lines))
+
+
+def verdict(scores: Sequence[Scored]) -> Verdict:
     """Say in words and numbers whether a model helps.
 
     Parameters
@@ -42,39 +55,39 @@ def verdict(scores: Sequence[Scored]) -> str:
         f"BCE {_mean(noisy.bce):.4f} -> {_mean(model.bce):.4f}",
         f"excess over the BCE's floor {_mean(noisy.excess_bce):.4f} -> {_mean(model.excess_bce):.4f}",
     )
-    lines = [
-        head,
+    lines = (
         f"Noisy -> denoised: {', '.join(measures)}.",
         f"Best classical filter, tuned on validation images: {best.name}, PSNR {_mean(best.psnr):.2f} dB, "
         f"SSIM {_mean(best.ssim):.3f}, BCE {_mean(best.bce):.4f}.",
         f"The model is nearer to the clean image than it in {against.wins:,} of {against.count:,} test images.",
-    ]
-    return "\n".join(lines)
+    )
+    return Verdict(head, lines)
 
 
-def _mean(values: Scores) -> float:
+def _mean(values: PerImage) -> float:
     return float(np.mean(values))
 
 
-HEADINGS = ("denoiser", "images", "PSNR dB", "", "SSIM", "BCE", "excess BCE", "s/megapixel", "model better in", "by dB")
-"""The columns of `rows`."""
+SECONDS = "s/megapixel"
+"""The heading of the one column that differs from run to run."""
 
 
-def rows(scores: Sequence[Scored]) -> list[tuple[str, ...]]:
-    """Return the table of mean scores as text, one row per denoiser, in the columns `HEADINGS`.
+def table(scores: Sequence[Scored]) -> Table:
+    """Return the table of mean scores, one row per denoiser.
 
     Parameters
     ----------
     scores : of the noisy images, of the model, and of others; the last two columns compare the model with the row
-        image by image. Half of a 95 % confidence interval stands behind a mean.
+        image by image. Half of a 95 % confidence interval stands after a mean.
     """
     model = scores[1]
-    table: list[tuple[str, ...]] = []
+    headings = ("denoiser", "images", "PSNR dB", "", "SSIM", "BCE", "excess BCE", SECONDS, "model better in", "by dB")
+    rows = []
     for scored in scores:
         mean = {name: f"{_mean(getattr(scored, name)):.4f}" for name in ("ssim", "bce", "excess_bce")}
         sure = estimate(scored.psnr)
         against = paired(model.psnr, scored.psnr)
-        table.append(
+        rows.append(
             (
                 scored.name,
                 f"{len(scored.psnr):,}",
@@ -86,7 +99,7 @@ def rows(scores: Sequence[Scored]) -> list[tuple[str, ...]]:
                 "" if scored is model else f"{against.difference.mean:+.2f} {_within(against.difference)}".rstrip(),
             )
         )
-    return table
+    return Table(headings, tuple(rows), numbers=len(headings) - 1, model=1)
 
 
 def _within(value: Estimate) -> str:

@@ -16,7 +16,6 @@ from pellucid.images.formats import (
     write_image,
     write_picture,
 )
-from pellucid.images.formats.source import shown
 from pellucid.images.geometry import as_channels, middle, turned, turned_back
 from pellucid.images.rows import NpyRows, Rows, TiffRows
 
@@ -45,7 +44,6 @@ __all__ = [
     "read_picture",
     "save_figure",
     "scale_batch",
-    "shown",
     "to_unit",
     "turned",
     "turned_back",

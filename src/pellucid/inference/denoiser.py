@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError, Report
 from pellucid.images import Image, as_channels, from_unit, range_in_unit, to_unit, turned, turned_back
 from pellucid.inference.tiling import Tiling
-from pellucid.modelfile import Card, Run, locate, open_session
+from pellucid.modelfile import Card, RunBatch, locate, open_session
 
 Denoise = Callable[[Image], Image]
 """What every denoiser is, learned or classical: one image (float32 HWC, [0, 1]) to its clean guess, same shape."""
@@ -158,7 +158,7 @@ class Denoiser:
         return np.ascontiguousarray(np.moveaxis(result, 1, 3)[:, :height, :width])
 
 
-def _all_ways(run: Run) -> Run:
+def _all_ways(run: RunBatch) -> RunBatch:
     """Average over all eight ways to turn the images, NCHW."""
     axes = (2, 3)
 

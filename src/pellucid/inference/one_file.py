@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.common import PellucidError, Report
+from pellucid.common import PellucidError, Report, one_line
 from pellucid.domain import Finding, check
-from pellucid.images import Limits, Picture, read_picture, shown, to_unit, write_picture
+from pellucid.images import Limits, Picture, read_picture, to_unit, write_picture
 from pellucid.inference.denoiser import Denoiser
 from pellucid.inference.streaming import can_stream, denoise_stream
 
@@ -78,7 +78,7 @@ class Judge:
         if findings and self.strict:
             said = "; ".join(map(str, findings))
             raise PellucidError(
-                f"{shown(self.name)} was refused, as --strict asks: {said}. Leave --strict out to denoise it."
+                f"{one_line(self.name)} was refused, as --strict asks: {said}. Leave --strict out to denoise it."
             )
         known = {note.text for note in self.notes}
         self.notes += [Note(one.sentence, one.figures) for one in findings if one.sentence not in known]

@@ -25,8 +25,10 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError, unknown
 
 Array = NDArray[np.float32]
-Run = Callable[[Array], Array]
-Load = Callable[[bytes, int], Run]
+RunBatch = Callable[[Array], Array]
+"""From a batch to its results, as a graph, or the network it was written from, computes them."""
+
+Load = Callable[[bytes, int], RunBatch]
 
 AUTO = "auto"
 
@@ -36,7 +38,7 @@ class Session:
     """A loaded graph: the name of the engine that holds it, and the function with which that runs it."""
 
     engine: str
-    function: Run
+    function: RunBatch
 
     def run(self, images: Array) -> Array:
         """Run the graph on float32 NCHW images.
@@ -53,7 +55,7 @@ class Session:
 
 
 def choose(engine: str = AUTO, threads: int = 0) -> Callable[[bytes], Session]:
-    """Return what loads a model file's content, once that has passed `safety.check`.
+    """Return the function that loads a model file's content into an engine; `safety.check` comes before.
 
     Raises
     ------
@@ -78,21 +80,36 @@ def choose(engine: str = AUTO, threads: int = 0) -> Callable[[bytes], Session]:
     return load
 
 
-def _onnxruntime(content: bytes, threads: int) -> Run:
+def load_onnxruntime(content: bytes, threads: int = 0, max_memory: int = 0) -> RunBatch:
+    """Let ONNX Runtime load a graph of one input and one output.
+
+    Parameters
+    ----------
+    content : of the file, already checked
+    threads : 0 is one per core
+    max_memory : bytes that all graphs loaded with such a bound may use in this process; 0 sets no bound
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what matters is raised
     # Measured on images of 1024x1024: planning the memory of every size seen takes two thirds more of it and gains no
     # time; without the arena, fresh pages from the system take twice to three times as long.
     options.enable_mem_pattern = False
-    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    left_out = []
+    if max_memory:
+        # All its memory then comes from one pool of that size; but constants are folded outside of it, at loading.
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+        ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": max_memory}))
+        left_out = ["ConstantFolding"]
+    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], disabled_optimizers=left_out)
     name = session.get_inputs()[0].name
     return lambda images: session.run(None, {name: images})[0]
 
 
-def _openvino(content: bytes, threads: int) -> Run:
+def _openvino(content: bytes, threads: int) -> RunBatch:
     ov = _silent_openvino()
     # Without the first, a processor that has bfloat16 would use it; the second runs one image on all threads.
     settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
@@ -128,5 +145,5 @@ def _silent_openvino() -> Any:
         del modules[hidden]
 
 
-ENGINES: dict[str, Load] = {"onnxruntime": _onnxruntime, "openvino": _openvino}
+ENGINES: dict[str, Load] = {"onnxruntime": load_onnxruntime, "openvino": _openvino}
 """Every engine by its name, which is also that of its package; the optional ones are extras of the same name."""

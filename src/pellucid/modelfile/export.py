@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
-from pellucid.modelfile.engines import Array, Run
+from pellucid.modelfile.engines import Array, RunBatch
 from pellucid.networks import UNFOLD, Step, steps, upsampled, uses
 
 OPSET = 17
@@ -205,7 +205,7 @@ def _affine(norm: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return gain, (_array(norm.beta) if norm.center else 0.0) - mean * gain
 
 
-def check_same(written: Run, trained: Run, batches: Iterable[Array], what: str = "model") -> float:
+def check_same(written: RunBatch, trained: RunBatch, batches: Iterable[Array], what: str = "model") -> float:
     """Return the largest difference between what was written and what was trained.
 
     Parameters

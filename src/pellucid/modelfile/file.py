@@ -17,7 +17,7 @@ import numpy as np
 from pellucid.common import PellucidError, atomic
 from pellucid.modelfile import protobuf, safety
 from pellucid.modelfile.card import Card
-from pellucid.modelfile.engines import AUTO, Array, Run, Session, choose
+from pellucid.modelfile.engines import AUTO, Array, RunBatch, Session, choose
 from pellucid.modelfile.export import check_same, random_batches, to_onnx
 from pellucid.modelfile.protobuf import Message
 
@@ -61,7 +61,7 @@ def write(path: str | os.PathLike[str], graph: Any, card: Card) -> None:
         temporary.write_bytes(graph.SerializeToString(deterministic=True))
 
 
-def save(path: str | os.PathLike[str], model: Any, card: Card, predict: Run) -> None:
+def save(path: str | os.PathLike[str], model: Any, card: Card, predict: RunBatch) -> None:
     """Write a trained Keras model as a model file, whole or not at all, once the file answers as the model does.
 
     Parameters

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pellucid.noise.impulses import Impulses
 from pellucid.noise.level import NONE, UNCLEAR, Interval, Level
@@ -85,10 +85,9 @@ class Inspection:
             return "Train on clean images of the same kind; this noise is a usual one, not one that was measured:"
         return "Train on clean images of the same kind, with this noise added:"
 
-    def to_json(self, warnings: Sequence[str]) -> str:
-        """Return everything as indented JSON, with the recommendation and the given warnings."""
-        whole = {**dataclasses.asdict(self), "noise": self.noise, "command": self.command(), "warnings": warnings}
-        return json.dumps(whole, indent=2) + "\n"
+    def plain(self, warnings: Sequence[str]) -> dict[str, Any]:
+        """Return all, with the recommendation and the given warnings, for `write_json`."""
+        return {**dataclasses.asdict(self), "noise": self.noise, "command": self.command(), "warnings": warnings}
 
     def _spread_noise(self) -> str:
         level = self.level

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pellucid.common import PellucidError, machine, write_text
+from pellucid.common import PellucidError, machine, write_json
 from pellucid.datasets import Split
 
 NAME = "run.json"
@@ -78,7 +78,7 @@ class Record:
 
     def save(self, folder: Path) -> None:
         """Write the record, whole or not at all."""
-        write_text(folder / NAME, json.dumps(asdict(self), indent=2) + "\n")
+        write_json(folder / NAME, asdict(self))
 
 
 def _here() -> str:

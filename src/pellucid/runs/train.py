@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -17,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid import modelfile
-from pellucid.common import PellucidError, atomic, progress, write_text
+from pellucid.common import PellucidError, atomic, digest, progress, write_json, write_text
 from pellucid.datasets import Split, doubt, load
 from pellucid.domain import describe
-from pellucid.evaluation import Scored, compare, metrics, pictures, plain, verdict
+from pellucid.evaluation import Scored, compare, mean_scores, metrics, pictures, verdict
 from pellucid.images import save_figure
 from pellucid.inference import Denoiser
 from pellucid.modelfile import Card
@@ -41,7 +40,6 @@ from pellucid.training import (
     automatic,
     check_minutes,
     choose_loss,
-    digest,
     fingerprint,
     fit,
     interruptible,
@@ -158,7 +156,7 @@ def train(
             _save_model(folder, learner.model, split, training)
             run = _judge(folder, learner, split, interrupted)
         if not interrupted:
-            weights = {f"{place:04d}": array for place, array in enumerate(learner.model.get_weights())}
+            weights = ((f"{place:04d}", array) for place, array in enumerate(learner.model.get_weights()))
             folder.finish(digest(weights))
             checkpoints.clear()
     return run
@@ -337,7 +335,7 @@ def _judge(folder: RunFolder, learner: Learner, split: Split, interrupted: bool)
     )
     with atomic(path / "model.keras") as temporary:
         learner.model.save(temporary)
-    write_text(path / "scores.json", json.dumps(plain(scores, config.noise, split), indent=2) + "\n")
+    write_json(path / "scores.json", mean_scores(scores, config.noise, split))
     if history:
         save_figure(_curves(config, split, history), path / "curves.png")
     save_figure(pictures.before_after(denoiser, split, config.noise, seed=config.seed), path / "before-after.png")

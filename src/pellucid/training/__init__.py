@@ -2,7 +2,7 @@
 
 from pellucid.training.automatic import MINUTES, automatic, check_minutes, fingerprint, step_seconds, within
 from pellucid.training.batches import Batches, training_batches, validation_batches
-from pellucid.training.checkpoints import Checkpoints, digest, newest, numbered
+from pellucid.training.checkpoints import Checkpoints, newest, numbered
 from pellucid.training.config import RECIPES, Config, recipe
 from pellucid.training.loop import Learner, fit
 from pellucid.training.losses import choose_loss
@@ -22,7 +22,6 @@ __all__ = [
     "automatic",
     "check_minutes",
     "choose_loss",
-    "digest",
     "fingerprint",
     "fit",
     "interruptible",

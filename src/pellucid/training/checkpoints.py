@@ -6,7 +6,6 @@ predecessor, and the one that a diverging training goes back to: three at most.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError, atomic
+from pellucid.common import PellucidError, atomic, digest
 from pellucid.training.state import State
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -119,7 +118,7 @@ def write(path: Path, about: str, arrays: Arrays) -> None:
 
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with atomic(path) as temporary:
-        temporary.write_bytes(save(plain, {"pellucid": about, "sha256": digest(plain, about)}))
+        temporary.write_bytes(save(plain, {"pellucid": about, "sha256": _digest(plain, about)}))
 
 
 def read(path: Path) -> tuple[dict[str, Any], State, dict[str, NDArray[Any]]]:
@@ -139,7 +138,7 @@ def read(path: Path) -> tuple[dict[str, Any], State, dict[str, NDArray[Any]]]:
     except (SafetensorError, OSError, ValueError) as error:
         raise PellucidError(f"{path} is damaged ({error})") from error
     about = told.get("pellucid", "")
-    if told.get("sha256") != digest(arrays, about):
+    if told.get("sha256") != _digest(arrays, about):
         raise PellucidError(f"{path} is damaged (its checksum differs)")
     values = json.loads(about)
     if values["format"] != FORMAT:
@@ -147,11 +146,5 @@ def read(path: Path) -> tuple[dict[str, Any], State, dict[str, NDArray[Any]]]:
     return values["about"], State.from_json(values["state"]), arrays
 
 
-def digest(arrays: Arrays, about: str = "") -> str:
-    """Return the sha256 of arrays, with their names, dtypes and shapes, and of a text."""
-    found = hashlib.sha256(about.encode())
-    for name in sorted(arrays):
-        array = arrays[name]
-        found.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        found.update(array.tobytes())
-    return found.hexdigest()
+def _digest(arrays: Arrays, about: str) -> str:
+    return digest(sorted(arrays.items()), about)

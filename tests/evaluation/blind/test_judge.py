@@ -15,7 +15,7 @@ from pellucid.evaluation.blind.heldout import GRIDS, HeldOut, ask, hide, invaria
 from pellucid.evaluation.blind.pairs import pair_errors, pair_psnr
 from pellucid.evaluation.blind.residual import structure, whiteness
 from pellucid.evaluation.blind.sample import take
-from pellucid.evaluation.blind.verdict import headings, rows, verdict
+from pellucid.evaluation.blind.verdict import table, verdict
 from pellucid.evaluation.classical import FAMILIES, GaussianBlur, Median, NonLocalMeans
 from pellucid.images.contract import Image, to_unit
 from pellucid.images.formats import read_image
@@ -137,7 +137,7 @@ def test_the_verdict_follows_the_truth() -> None:
     images = [noisy(scene(96, seed), "gaussian:0.1:unclipped", seed) for seed in range(3)]
     best = NonLocalMeans(0.1)
     heads = {
-        name: verdict(judge({"model": denoise}, images))
+        name: str(verdict(judge({"model": denoise}, images)))
         for name, denoise in {"same": np.copy, "blur": GaussianBlur(0.5), "gross": GaussianBlur(6)}.items()
     }
     assert heads["same"].startswith("It does not help: it changes next to nothing.")
@@ -145,9 +145,11 @@ def test_the_verdict_follows_the_truth() -> None:
     assert "a part of the noise stays" in heads["blur"]
     assert "content is being removed" in heads["gross"]
     tuned = judge({"model": lambda image: best(best(image))}, images)
-    assert verdict(tuned).startswith("It helps")
-    assert len(rows(tuned)) == 2 + len(FAMILIES)
-    assert {len(row) for row in rows(tuned)} == {len(headings(tuned))}
+    assert verdict(tuned).head.startswith("It helps")
+    shown = table(tuned)
+    assert len(shown.rows) == 2 + len(FAMILIES)
+    assert {len(row) for row in shown.rows} == {len(shown.headings)}
+    assert shown.rows[shown.model][0] == "model"
 
 
 def test_two_shots_decide_where_there_are_two() -> None:
@@ -160,12 +162,12 @@ def test_two_shots_decide_where_there_are_two() -> None:
         judged = (0, 2)
         true = -10 * np.log10(np.mean([error(clean[k], denoise(one[k])) for k in judged for one in (first, second)]))
         assert mark.psnr(found.noise).mean == pytest.approx(true, abs=0.4)
-    said = verdict(found)
+    said = str(verdict(found))
     assert "flat: It does not help" in said
     assert "two shots give" in said
     assert "Mind" not in said
     shifted = [np.roll(one, 3, axis=1) for one in second]
-    assert "they are not aligned" in verdict(judge({"flat": flat}, first, shifted))
+    assert "they are not aligned" in str(verdict(judge({"flat": flat}, first, shifted)))
 
 
 def test_clipped_noise_does_not_punish_black() -> None:
@@ -176,7 +178,7 @@ def test_clipped_noise_does_not_punish_black() -> None:
     found = judge({"clean": lambda image: clean[0]}, images)
     assert 0.15 < found.shift < 0.4
     assert min(found.marks, key=lambda one: one.held_out.mean()).name == "clean"
-    assert "noise was clipped" in verdict(found)
+    assert "noise was clipped" in str(verdict(found))
     assert not judge({"same": np.copy}, [noisy(scene(64, k), "gaussian:0.05", k) for k in (0, 1)]).levelled
 
 

@@ -13,7 +13,8 @@ from pellucid.datasets import ArrayImages, load
 from pellucid.datasets.labels import numbered
 from pellucid.evaluation.intervals import proportion
 from pellucid.evaluation.recognition import read_classifier, recognise
-from pellucid.evaluation.recognition.telling import headings, picture, rows, verdict
+from pellucid.evaluation.recognition.picture import picture
+from pellucid.evaluation.recognition.verdict import table, verdict
 from pellucid.images.contract import Image
 from pellucid.images.formats import write_image
 from quarters import KINDS, NOISE, SQUARES, model, quarters, written
@@ -46,10 +47,10 @@ def test_what_a_denoiser_mends_loses_and_spoils(tmp_path: Path) -> None:
     plain = {row["name"]: row for row in found.plain()["rows"]}
     assert plain["half"]["recognised"] == np.mean(KINDS % 2 == 0)
     assert plain["half"]["recognised_low"] < plain["half"]["recognised"] < plain["half"]["recognised_high"]
-    assert "recognised less often than the noisy images themselves" in verdict(
-        recognise({"turned": upside_down, "same": same}, SQUARES, NOISE, classifier)
+    assert "recognised less often than the noisy images themselves" in str(
+        verdict(recognise({"turned": upside_down, "same": same}, SQUARES, NOISE, classifier))
     )
-    assert "recognised" not in verdict(recognise({"same": same}, SQUARES, NOISE, classifier)).split("\n")[1]
+    assert "recognised" not in verdict(recognise({"same": same}, SQUARES, NOISE, classifier)).lines[0]
 
 
 def test_a_denoiser_that_undoes_the_damage_mends(tmp_path: Path) -> None:
@@ -68,7 +69,9 @@ def test_a_denoiser_that_undoes_the_damage_mends(tmp_path: Path) -> None:
     assert 0.3 < found.right("noisy").mean() < 0.9
     assert found.right("mend").all()
     assert np.array_equal(found.mended("mend"), ~found.right("noisy"))
-    assert f"It mended the class of {80 - found.right('noisy').sum()} noisy images and lost that of 0" in verdict(found)
+    assert f"It mended the class of {80 - found.right('noisy').sum()} noisy images and lost that of 0" in str(
+        verdict(found)
+    )
     few = recognise({"mend": mend}, SQUARES, "salt-pepper:0.3", classifier, limit=7)
     assert np.array_equal(few.seen["noisy"], found.seen["noisy"][:7])
     assert few.labels is not None
@@ -118,9 +121,9 @@ def test_a_classifier_of_other_images_is_said_before_anything_is_judged(tmp_path
 def test_without_labels_only_changes_are_told(tmp_path: Path) -> None:
     classifier = read_classifier(written(model(), tmp_path))
     found = recognise({"half": half}, ArrayImages(quarters(KINDS)), NOISE, classifier)
-    assert "no labels" in verdict(found)
-    assert f"denoised {100 * np.mean(KINDS % 2 == 0):.1f} %" in verdict(found)
-    assert [len(row) for row in rows(found)] == [len(headings(found))] * 2
+    assert "no labels" in verdict(found).head
+    assert f"denoised {100 * np.mean(KINDS % 2 == 0):.1f} %" in verdict(found).head
+    assert [len(row) for row in table(found).rows] == [len(table(found).headings)] * 2
     assert "recognised" not in found.plain()["rows"][1]
     with pytest.raises(PellucidError, match="without labels"):
         found.right()
@@ -135,7 +138,7 @@ def test_without_labels_only_changes_are_told(tmp_path: Path) -> None:
 def test_labels_that_do_not_fit_the_classifier_are_doubted(tmp_path: Path) -> None:
     classifier = read_classifier(written(model(), tmp_path))
     wrong = ArrayImages(quarters(KINDS), labels=numbered({"y": (KINDS + 1) % 4})["y"])
-    assert "may be at fault" in verdict(recognise({"same": same}, wrong, NOISE, classifier))
+    assert "may be at fault" in str(verdict(recognise({"same": same}, wrong, NOISE, classifier)))
 
 
 def test_wilsons_interval() -> None:

@@ -1,8 +1,8 @@
 """Judging denoisers without clean images: no-reference measures, and what they do and do not say."""
 
 from pellucid.evaluation.blind.judging import Judgement, Marks, judge
-from pellucid.evaluation.blind.plots import residuals
+from pellucid.evaluation.blind.picture import residuals
 from pellucid.evaluation.blind.sample import Files, find, take
-from pellucid.evaluation.blind.verdict import headings, rows, verdict
+from pellucid.evaluation.blind.verdict import table, verdict
 
-__all__ = ["Files", "Judgement", "Marks", "find", "headings", "judge", "residuals", "rows", "take", "verdict"]
+__all__ = ["Files", "Judgement", "Marks", "find", "judge", "residuals", "table", "take", "verdict"]

@@ -15,7 +15,7 @@ from pellucid.evaluation.blind.residual import Structure, Whiteness, structure, 
 from pellucid.evaluation.blind.sample import Images, Sample, take
 from pellucid.evaluation.classical import FAMILIES, Filter
 from pellucid.evaluation.intervals import Estimate, estimate
-from pellucid.evaluation.metrics import Scores
+from pellucid.evaluation.metrics import PerImage
 from pellucid.images import Image
 from pellucid.inference import Denoise
 
@@ -41,15 +41,15 @@ class Marks:
     """
 
     name: str
-    held_out: Scores
-    invariant: Scores
-    two_shot: Scores | None
+    held_out: PerImage
+    invariant: PerImage
+    two_shot: PerImage | None
     whiteness: Whiteness
     structure: Structure
     removed: float
 
     @property
-    def deciding(self) -> Scores:
+    def deciding(self) -> PerImage:
         """The errors that decide: those of the two shots, where there are two."""
         return self.held_out if self.two_shot is None else self.two_shot
 
@@ -91,7 +91,7 @@ class Judgement:
         return self.shift >= SHIFTED
 
     def plain(self) -> dict[str, Any]:
-        """Return all but the single errors and the autocorrelation, as JSON has them: not finite becomes None."""
+        """Return all but the single errors and the autocorrelation, for `write_json`."""
         rows = []
         for one in self.marks:
             row: dict[str, Any] = {"name": one.name}
@@ -104,15 +104,15 @@ class Judgement:
             row |= {"psnr": level.mean, "psnr_low": level.low, "psnr_high": level.high}
             row |= {"correlation": one.whiteness.strongest, "correlation_by_chance": one.whiteness.chance}
             row |= {"structure": one.structure.share, "structure_by_chance": one.structure.chance}
-            rows.append(_finite(row | {"removed": one.removed}))
-        facts = {"noise_variance": self.noise, "shift_by_clipping": self.shift, "noise_in_reference_error": self.weak}
-        facts["correlation_of_shots"] = self.shots.strongest if self.shots else float("nan")
+            rows.append(row | {"removed": one.removed})
+        facts = {
+            "noise_variance": self.noise,
+            "shift_by_clipping": self.shift,
+            "noise_in_reference_error": self.weak,
+            "correlation_of_shots": self.shots.strongest if self.shots else None,
+        }
         counted = {"unit": self.units, "units": len(self.marks[0].held_out)}
-        return {"images": self.about, "levelled": self.levelled, **counted, **_finite(facts), "marks": rows}
-
-
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in row.items()}
+        return {"images": self.about, "levelled": self.levelled, **counted, **facts, "marks": rows}
 
 
 def judge(denoisers: Mapping[str, Denoise], images: Images, second: Images | None = None) -> Judgement:

@@ -13,7 +13,7 @@ import numpy as np
 from pellucid.common import PellucidError
 from pellucid.evaluation.blind.heldout import Values, run
 from pellucid.evaluation.intervals import Estimate, estimate
-from pellucid.evaluation.metrics import Scores
+from pellucid.evaluation.metrics import PerImage
 from pellucid.images import Image
 from pellucid.inference import Denoise
 
@@ -62,7 +62,7 @@ def to_psnr(error: Estimate) -> Estimate:
     return Estimate(level(error.mean), level(error.high), level(error.low))
 
 
-def per_unit(maps: list[Values]) -> Scores:
+def per_unit(maps: list[Values]) -> PerImage:
     """Average maps (height, width) over images, or over blocks if there are fewer than `MANY`; NaN is left out."""
     if len(maps) >= MANY:
         return np.array([np.nanmean(one) for one in maps])

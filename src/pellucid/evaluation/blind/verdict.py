@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pellucid.common import Table
 from pellucid.evaluation.blind.judging import Judgement, Marks
 from pellucid.evaluation.intervals import Estimate, Paired, estimate, paired
+from pellucid.evaluation.verdict import Verdict
 
 WHITE = 0.05
 """Correlations in the residual up to this size are taken as none, even where they are more than chance."""
@@ -20,7 +22,7 @@ LITTLE = 0.01
 """A denoiser that removes less than this share of the noise's energy changes next to nothing."""
 
 
-def verdict(judgement: Judgement) -> str:
+def verdict(judgement: Judgement) -> Verdict:
     """Say in words whether each denoiser helps, how sure that is, and what its residual looks like.
 
     What is called better has a 95 % confidence interval that excludes 0 (Student's, over images or blocks).
@@ -32,7 +34,8 @@ def verdict(judgement: Judgement) -> str:
     for model in models:
         said = [_help(judgement, model, noisy, best), residual(model, judgement.noise)]
         lines.append(" ".join([f"{model.name}:", *said] if len(models) > 1 else said))
-    return "\n".join([*lines, *cautions(judgement)])
+    head, *more = [*lines, *cautions(judgement)]
+    return Verdict(head, tuple(more))
 
 
 def _help(judgement: Judgement, model: Marks, noisy: Marks, best: Marks) -> str:
@@ -137,27 +140,23 @@ def cautions(judgement: Judgement) -> list[str]:
     return found
 
 
-def headings(judgement: Judgement) -> tuple[str, ...]:
-    """Return the columns of `rows`."""
-    level = "PSNR dB, rough" if judgement.shots is None else "PSNR dB, two shots"
-    return ("denoiser", level, "", "held-out error", "", "J-invariant", "correlation", "structure", "better in")
-
-
-def rows(judgement: Judgement) -> list[tuple[str, ...]]:
-    """Return the table as text, one row per denoiser, in the columns of `headings`.
+def table(judgement: Judgement) -> Table:
+    """Return the table of marks, one row per denoiser.
 
     The PSNR is that of two shots, or rough: of the held-out error less the estimated noise variance. Errors are mean
-    squares, times 1000; half of a 95 % confidence interval stands behind the first two. The last column counts where
+    squares, times 1000; half of a 95 % confidence interval stands after the first two. The last column counts where
     the first denoiser has the smaller error.
     """
-    table: list[tuple[str, ...]] = []
+    shown = "PSNR dB, rough" if judgement.shots is None else "PSNR dB, two shots"
+    headings = ("denoiser", shown, "", "held-out error", "", "J-invariant", "correlation", "structure", "better in")
+    rows = []
     model = judgement.marks[1] if judgement.models else None
     for one in judgement.marks:
         sure = estimate(one.held_out)
         level = one.psnr(judgement.noise)
         wins = paired(-model.deciding, -one.deciding) if model and one is not model else None
         white = one.whiteness.strongest
-        table.append(
+        rows.append(
             (
                 one.name,
                 f"{level.mean:.2f}" if np.isfinite(level.mean) else "-",
@@ -170,4 +169,4 @@ def rows(judgement: Judgement) -> list[tuple[str, ...]]:
                 f"{wins.wins:,} of {wins.count:,}" if wins else "",
             )
         )
-    return table
+    return Table(headings, tuple(rows), numbers=len(headings) - 1, model=1 if model else None)

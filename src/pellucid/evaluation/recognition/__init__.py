@@ -4,19 +4,17 @@ from pellucid.datasets import Split
 from pellucid.evaluation.recognition.builtin import built_in
 from pellucid.evaluation.recognition.classifier import Classifier, read_classifier
 from pellucid.evaluation.recognition.judging import Recogniser, Recognition, recognise
-from pellucid.evaluation.recognition.telling import headings, rows, verdict
+from pellucid.evaluation.recognition.verdict import table, verdict
 
 __all__ = [
     "Classifier",
     "Recogniser",
     "Recognition",
-    "Split",
     "built_in",
     "choose",
-    "headings",
     "read_classifier",
     "recognise",
-    "rows",
+    "table",
     "verdict",
 ]
 

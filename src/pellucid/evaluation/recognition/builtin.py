@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pellucid.common import PellucidError, Stream, atomic, generator, progress
+from pellucid.common import PellucidError, Stream, atomic, digest, generator, progress
 from pellucid.datasets import Labels, Split, cache_folder, sizes, stack
 from pellucid.evaluation.recognition.classifier import Classifier, read_classifier
 from pellucid.modelfile import check_same, classifier_to_onnx
@@ -74,26 +76,24 @@ def built_in(split: Split, seed: int = 0) -> Classifier:
 
 def _fingerprint(split: Split, labels: Labels, seed: int) -> str:
     """What the classifier's weights depend on, in 32 digits."""
-    digest = hashlib.sha256(f"{VERSION} {seed} {split.channels} {len(labels.names)} {sizes(split.train)}".encode())
-    digest.update(labels.values.astype("<i8").tobytes())
-    for begin in range(0, len(split.train), BATCH):
-        part = stack(split.train, np.arange(begin, min(begin + BATCH, len(split.train))))
-        digest.update(part.astype("<f4").tobytes())
-    return digest.hexdigest()[:32]
+    count = len(split.train)
+    parts = (np.arange(begin, min(begin + BATCH, count)) for begin in range(0, count, BATCH))
+    images = (("images", stack(split.train, part)) for part in parts)
+    classes: tuple[str, NDArray[Any]] = ("classes", labels.values)
+    return digest(chain([classes], images), f"{VERSION} {seed} {len(labels.names)}")[:32]
 
 
 def _train(split: Split, labels: Labels, side: int, seed: int, path: Path, about: str) -> Classifier:
-    """Train a classifier, see that its file answers as it does, and keep that."""
+    """Train a classifier, and keep its file once that answers as it does."""
     keras = require_keras()
     from pellucid.networks import predict
     from pellucid.training import schedule
-    from pellucid.training.optimizers import Muon
+    from pellucid.training.optimizers import make_optimizer
 
     keras.utils.set_random_seed(seed % 2**32)
     model = build("classifier", split.channels, side=side, classes=len(labels.names))
-    # Muon's settings as the denoisers have them; one run through MNIST or Fashion-MNIST is enough with it.
     model.compile(
-        Muon(PEAK, beta_2=0.99, epsilon=1e-10),
+        make_optimizer("muon", PEAK),  # with it, one run through MNIST or Fashion-MNIST is enough
         "sparse_categorical_crossentropy",
         jit_compile=keras.backend.backend() == "jax",
     )

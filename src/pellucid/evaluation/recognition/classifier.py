@@ -10,14 +10,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
 from pellucid.images import as_channels
-from pellucid.modelfile import Message, protobuf, read_bytes
+from pellucid.modelfile import Message, load_onnxruntime, protobuf, read_bytes
 from pellucid.noise import Batch
 
 MAX_MEMORY = 2**31
@@ -67,7 +66,10 @@ class Classifier:
         """
         self.about = about
         self.layout = _check(protobuf.read_foreign(content))
-        self._run = _load(content)
+        try:
+            self._run = load_onnxruntime(content, max_memory=MAX_MEMORY)
+        except Exception as error:  # ONNX Runtime's errors have no common class
+            raise PellucidError(f"is not taken by ONNX Runtime: {_line(error)}") from error
 
     def __call__(self, images: Batch) -> NDArray[np.float32]:
         """Return the scores of every class, (N, classes) float32.
@@ -95,7 +97,7 @@ class Classifier:
         step = takes.batch or len(given)
         try:
             parts = [self._run(np.ascontiguousarray(given[at : at + step])) for at in range(0, len(given), step)]
-        except Exception as error:  # ONNX Runtime's errors have no common class
+        except Exception as error:  # see above
             raise PellucidError(f"{self.about} cannot be run: {_line(error)}.") from error
         wrong = [part for part in parts if part.ndim != 2 or part.shape[1] < 2 or part.dtype != np.float32]
         if wrong or sum(map(len, parts)) != len(images):
@@ -194,26 +196,6 @@ def _said(shapes: Sequence[_Shape | None]) -> str:
         return f"float32 ({', '.join('free' if length is None else str(length) for length in shape)})"
 
     return " and ".join(one(shape) for shape in shapes[:4]) or "nothing"
-
-
-def _load(content: bytes) -> Any:
-    """Let ONNX Runtime load a checked file: the function from float32 NCHW or NHWC to its output."""
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    # All its memory then comes from one pool of bounded size; but constants are folded outside of it, at loading.
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": MAX_MEMORY}))
-    try:
-        session = ort.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"], disabled_optimizers=["ConstantFolding"]
-        )
-    except Exception as error:  # see above
-        raise PellucidError(f"is not taken by ONNX Runtime: {_line(error)}") from error
-    name = session.get_inputs()[0].name
-    return lambda images: np.asarray(session.run(None, {name: images})[0])
 
 
 def _line(error: Exception) -> str:

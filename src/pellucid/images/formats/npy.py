@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError
+from pellucid.common import PellucidError, one_line
 from pellucid.images.formats.picture import Form, Limits, Picture
-from pellucid.images.formats.source import Source, decoding, shown
+from pellucid.images.formats.source import Source, decoding
 
 LONGEST_HEADER = 2**16
 """Bytes at the start of a file that `parse_header` is given."""
@@ -30,8 +30,8 @@ def read_array(path: Path) -> NDArray[Any]:
             parse_header(file.read(LONGEST_HEADER))
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
-        reason = shown(" ".join(str(error).split())).rstrip(".")
-        raise PellucidError(f"{shown(path)} is not a NumPy array file that pellucid reads: {reason}.") from error
+        reason = one_line(" ".join(str(error).split())).rstrip(".")
+        raise PellucidError(f"{one_line(path)} is not a NumPy array file that pellucid reads: {reason}.") from error
 
 
 def parse_header(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:

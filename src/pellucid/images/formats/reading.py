@@ -7,10 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError
+from pellucid.common import PellucidError, one_line
 from pellucid.images.formats import bmp, jpeg, npy, png, pnm, tiff, webp
 from pellucid.images.formats.picture import Limits, Picture
-from pellucid.images.formats.source import open_source, shown
+from pellucid.images.formats.source import open_source
 
 _LIMITS = Limits()
 _READ = {
@@ -68,7 +68,7 @@ def read_image(path: str | os.PathLike[str], limits: Limits = _LIMITS) -> NDArra
     """
     picture = read_picture(path, limits=limits)
     if len(picture.pages) != 1:
-        raise _several(shown(path), len(picture.pages))
+        raise _several(one_line(path), len(picture.pages))
     return picture.pages[0]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from pellucid.common import PellucidError
+from pellucid.common import PellucidError, one_line
 from pellucid.images.formats.picture import Limits
 
 if TYPE_CHECKING:
@@ -49,14 +49,6 @@ class Source:
         return self.file.read(self.size)
 
 
-def shown(text: object) -> str:
-    """Return `text` on one line; characters that cannot be printed are escaped."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in str(text)
-    )
-
-
 @contextlib.contextmanager
 def open_source(source: str | os.PathLike[str] | bytes, limits: Limits, name: str | None = None) -> Iterator[Source]:
     """Open a path, or bytes, and recognise what kind of image it claims to be.
@@ -67,10 +59,10 @@ def open_source(source: str | os.PathLike[str] | bytes, limits: Limits, name: st
         If it is missing, not a regular file, empty, too large, or of no kind that pellucid reads.
     """
     if isinstance(source, bytes):
-        yield _recognised(shown(name or "image"), io.BytesIO(source), len(source), limits, None)
+        yield _recognised(one_line(name or "image"), io.BytesIO(source), len(source), limits, None)
         return
     path = Path(source)
-    label = shown(path if name is None else name)
+    label = one_line(path if name is None else name)
     with contextlib.ExitStack() as stack:
         try:
             _refuse_irregular(label, path.stat().st_mode)  # before opening: opening a pipe may wait for ever
@@ -138,5 +130,5 @@ def decoding(name: str) -> Iterator[None]:
     except (PellucidError, MemoryError):
         raise
     except Exception as error:
-        reason = shown(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".") or type(error).__name__
+        reason = one_line(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".") or type(error).__name__
         raise PellucidError(f"{name} is damaged or truncated: {reason}. Get a whole copy.") from error

@@ -11,10 +11,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError, atomic
+from pellucid.common import PellucidError, atomic, one_line
 from pellucid.images.formats import bmp, jpeg, npy, png, pnm, tiff, webp
 from pellucid.images.formats.picture import Picture, channels
-from pellucid.images.formats.source import shown
 
 _KINDS = {
     ".png": "PNG",
@@ -72,7 +71,7 @@ def write_picture(
         If the ending is not known, the kind of file cannot hold the pages, or the place cannot be written.
     """
     path = Path(target) if isinstance(target, str | os.PathLike) else None
-    name = "the image" if path is None else shown(path)
+    name = "the image" if path is None else one_line(path)
     if suffix is None and path is not None:
         suffix = path.suffix
     kind = picture.form.kind if suffix is None else _KINDS.get(suffix.lower(), "")
@@ -98,7 +97,7 @@ def _write(file: BinaryIO, kind: str, picture: Picture, name: str) -> None:
     except OSError as error:
         if error.errno is not None:
             raise
-        raise PellucidError(f"cannot write {name}: {shown(error)}. Use .tiff or .npy.") from error
+        raise PellucidError(f"cannot write {name}: {one_line(error)}. Use .tiff or .npy.") from error
 
 
 def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:

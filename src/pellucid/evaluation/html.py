@@ -1,25 +1,24 @@
-"""The evaluation as files: a self-contained HTML page with pictures, mean scores as JSON, every image's as CSV."""
+"""The evaluation as one self-contained HTML page, with pictures."""
 
 from __future__ import annotations
 
 import base64
-import csv
 import io
-import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.common import write_text
+from pellucid.common import Table, write_text
 from pellucid.datasets import Split
-from pellucid.evaluation import pictures
-from pellucid.evaluation.recognition import Recognition, telling
-from pellucid.evaluation.scores import MEASURES, Scored, plain
-from pellucid.evaluation.verdict import HEADINGS, rows, verdict
+from pellucid.evaluation import pictures, recognition
+from pellucid.evaluation.files import Judged
+from pellucid.evaluation.recognition import Recognition
+from pellucid.evaluation.recognition.picture import SHOWN, picture, wronged
+from pellucid.evaluation.scores import Scored
+from pellucid.evaluation.verdict import SECONDS, Verdict, table, verdict
 from pellucid.inference import Denoiser
 from pellucid.noise import parse
 
@@ -35,43 +34,6 @@ table { border-collapse: collapse; margin: 1em 0 } th, td { padding: .25em .8em;
 th { border-bottom: 2px solid #888 } tr:nth-child(even) { background: #f2f2f2 } tr.model { font-weight: bold }
 th:first-child, td:first-child { text-align: left } img { max-width: 100% } .verdict { font-size: 1.2em }
 """
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The scores at one noise: of the noisy images, of the model, and of the classical filters.
-
-    `recognised` is what a classifier saw on them, where that was asked for.
-    """
-
-    noise: str
-    scores: Sequence[Scored]
-    recognised: Recognition | None = None
-
-
-def write_json(path: str | os.PathLike[str], judged: Sequence[Judged], split: Split) -> None:
-    """Write a list with the mean scores and the times at every noise, whole or not at all."""
-    results = []
-    for one in judged:
-        result = plain(one.scores, one.noise, split)
-        for row, scored in zip(result["scores"], one.scores, strict=True):
-            row["seconds_per_megapixel"] = scored.seconds
-        if one.recognised:
-            result["recognition"] = one.recognised.plain()
-        results.append(result)
-    write_text(path, json.dumps(results, indent=2) + "\n")
-
-
-def write_csv(path: str | os.PathLike[str], judged: Sequence[Judged]) -> None:
-    """Write one row per noise, denoiser and test image, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("noise", "denoiser", "image", *MEASURES))
-    for one in judged:
-        for scored in one.scores:
-            values = zip(*(getattr(scored, name) for name in MEASURES), strict=True)
-            writer.writerows((one.noise, scored.name, index, *row) for index, row in enumerate(values))
-    write_text(path, text.getvalue())
 
 
 def write_html(
@@ -113,14 +75,12 @@ def write_html(
 
 
 def _section(denoiser: Denoiser, split: Split, judged: Judged, seed: int) -> str:
-    head, *rest = verdict(judged.scores).split("\n")
     figure = pictures.cases(denoiser, split.test, judged.noise, _chosen(judged.scores), seed=seed)
     return "\n".join(
         (
             f"<h2>Noise {escape(str(parse(judged.noise)))}</h2>",
-            f'<p class="verdict">{escape(head)}</p>',
-            *(f"<p>{escape(line)}</p>" for line in rest),
-            _table([HEADINGS, *rows(judged.scores)], bold=2, left_out="s/megapixel"),  # no two runs take the same time
+            *_verdict(verdict(judged.scores), ' class="verdict"'),
+            _table(table(judged.scores), left_out=SECONDS),  # no two runs take the same time
             _image(figure, "worst, middle and best cases"),
             *([] if judged.recognised is None else _recognised(denoiser, split, judged, judged.recognised, seed)),
         )
@@ -129,40 +89,45 @@ def _section(denoiser: Denoiser, split: Split, judged: Judged, seed: int) -> str
 
 def _recognised(denoiser: Denoiser, split: Split, judged: Judged, found: Recognition, seed: int) -> list[str]:
     """What a classifier saw: the numbers, and a picture of spoiled images."""
-    figure = telling.picture(denoiser, split.test, judged.noise, found, seed=seed)
+    figure = picture(denoiser, split.test, judged.noise, found, seed=seed)
     model = list(found.seen)[1]
-    table = [telling.headings(found), *telling.rows(found)]
     about = (
         "mended: wrong on the noisy image, right here. lost: right on the noisy image, wrong here. spoiled: right on "
         "the clean image, wrong here. class changed: not the class seen on the clean image."
     )
     parts = [
         "<h3>Is the content still right?</h3>",
-        *(f"<p>{escape(line)}</p>" for line in telling.verdict(found).split("\n")),
-        _table(table, bold=[row[0] for row in table].index(model)),
+        *_verdict(recognition.verdict(found)),
+        _table(recognition.table(found)),
         f"<p>Seen by {escape(found.classifier)}. {about if found.labels else ''}</p>",
     ]
     if figure:
-        count = len(telling.wronged(found, model))
+        count = len(wronged(found, model))
         kind = "changed" if found.labels is None else "spoiled"
-        of = f"the first {min(count, telling.SHOWN)} of {count:,}"
+        of = f"the first {min(count, SHOWN)} of {count:,}"
         text = f"{kind.capitalize()} images, {of}, and the classes seen on them: clean, noisy, denoised."
         parts += [f"<p>{text}</p>", _image(figure, f"{kind} images")]
     return parts
 
 
-def _table(table: Sequence[Sequence[str]], bold: int, left_out: str = "") -> str:
-    """Headings and rows as HTML; row `bold` is the model's."""
+def _verdict(said: Verdict, style: str = "") -> list[str]:
+    """A verdict as HTML; `style` goes into its first paragraph."""
+    return [f"<p{style}>{escape(said.head)}</p>", *(f"<p>{escape(line)}</p>" for line in said.lines)]
+
+
+def _table(shown: Table, left_out: str = "") -> str:
+    """A table as HTML, without the column `left_out`."""
 
     def line(cells: Sequence[str], kind: str) -> str:
-        kept = [cell for heading, cell in zip(table[0], cells, strict=True) if not left_out or heading != left_out]
+        pairs = zip(shown.headings, cells, strict=True)
+        kept = (cell for heading, cell in pairs if not left_out or heading != left_out)
         return "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in kept)
 
     body = [
-        f"<tr{' class=model' if place == bold else ''}>{line(cells, 'td')}</tr>"
-        for place, cells in enumerate(table[1:], 1)
+        f"<tr{' class=model' if place == shown.model else ''}>{line(cells, 'td')}</tr>"
+        for place, cells in enumerate(shown.rows)
     ]
-    return f"<table><tr>{line(table[0], 'th')}</tr>\n{chr(10).join(body)}</table>"
+    return f"<table><tr>{line(shown.headings, 'th')}</tr>\n{chr(10).join(body)}</table>"
 
 
 def _image(figure: Figure, alt: str) -> str:
