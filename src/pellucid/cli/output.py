@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 SOME_FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit codes: some of several files failed; what the user can mend; Ctrl-C."""
 
+_OPTIONS = {"value_range": "range"}
+"""Options that are not called as their argument is in Python."""
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -15,6 +18,12 @@ if TYPE_CHECKING:
 def one_line(text: object) -> str:
     """Return a text with what would break the line or steer the terminal written as escapes: file names may hold it."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text))
+
+
+def options_of(arguments: str) -> str:
+    """Name the options for the arguments that a message of the library speaks of, as ` (--out)`."""
+    names = [_OPTIONS.get(name, name).replace("_", "-") for name in arguments.split()]
+    return f" ({', '.join(f'--{name}' for name in names)})" if names else ""
 
 
 def say(line: str) -> None:

@@ -2,7 +2,7 @@
 
 from pellucid.evaluation.blind.judging import Judgement, Marks, judge
 from pellucid.evaluation.blind.plots import residuals
-from pellucid.evaluation.blind.sample import Files, find, take
+from pellucid.evaluation.blind.sample import Files, find_shots, take
 from pellucid.evaluation.blind.verdict import headings, rows, verdict
 
-__all__ = ["Files", "Judgement", "Marks", "find", "headings", "judge", "residuals", "rows", "take", "verdict"]
+__all__ = ["Files", "Judgement", "Marks", "find_shots", "headings", "judge", "residuals", "rows", "take", "verdict"]
