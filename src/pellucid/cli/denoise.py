@@ -106,9 +106,7 @@ def _limits(pixels: float | None) -> Limits:
     if pixels is None:
         return Limits()
     if not 1 <= pixels < math.inf:
-        raise PellucidError(
-            f"the most pixels of an image must be a number from 1 on; got {pixels:g}.", argument="max_pixels"
-        )
+        raise PellucidError(f"the limit on pixels must be a number from 1 on; got {pixels:g}.", argument="max_pixels")
     return Limits(pixels=int(pixels))
 
 
@@ -119,7 +117,7 @@ def _rows_to_watch(job: Job) -> int:
 
     if job.source == STANDARD:
         return 0
-    with suppress(PellucidError):  # whatever is wrong with the file, reading it will say so
+    with suppress(Exception):  # whatever is wrong with the file, reading it will say so
         height, width, _ = probe(job.source, limits=LIMITS)
         return height if height * width > WHOLE else 0
     return 0

@@ -95,7 +95,7 @@ def denoise_files(
         raise PellucidError(f"a bound on memory must be 0 (none) or more bytes; got {memory}.", argument="memory")
     if memory and workers > 1:
         raise PellucidError(
-            f"within a bound on memory, files are denoised one after the other; got {workers} at a time. Leave one out.",
+            f"within a bound on memory, files are denoised one after the other, not {workers} at a time.",
             argument="workers memory",
         )
     return _results(denoiser, jobs, 1 if memory else workers, memory, limits or Limits(), strict, report)
