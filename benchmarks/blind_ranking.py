@@ -52,7 +52,7 @@ SCORES = ("held-out", "J-invariant", "two shots", "correlation", "structure")
 def photographs(folder: Path | None, side: int, count: int) -> list[Image]:
     """Return the middles of natural images, gray."""
     if folder:
-        found = [to_unit(read_image(path)) for path in find_images(folder)]
+        found = [to_unit(read_image(path)) for path in find_images(folder, recursive=True)]
     else:
         from skimage import data
 

@@ -27,7 +27,8 @@ from PIL import Image
 from pellucid.common.machine import usable_processors
 from pellucid.datasets.strokes import draw_digits
 from pellucid.inference.denoiser import Denoiser
-from pellucid.inference.many_files import denoise_files, plan
+from pellucid.inference.jobs import plan
+from pellucid.inference.many_files import denoise_files
 
 BARE = """
 import sys, numpy as np, onnxruntime as ort
@@ -120,7 +121,7 @@ def folder_of_files(model: Path, folder: Path, count: int, rounds: int) -> None:
         rates = {stage: alone(work) for stage, work in stages.items()}
         shutil.rmtree(folder / "out", ignore_errors=True)
         jobs = plan([str(folder / "in")], str(folder / "out"))
-        rates["pellucid"] = count / seconds(lambda j=jobs: denoise_files(denoiser, j))
+        rates["pellucid"] = count / seconds(lambda j=jobs: list(denoise_files(denoiser, j)))
         shares.append(rates["pellucid"] / min(rates[stage] for stage in stages))
         lines.append(", ".join(f"{stage} {rate:,.0f}" for stage, rate in rates.items()))
     print(f"3. {count:,} PNGs of 28x28, {workers} processors, images/s: {lines[-1]}")

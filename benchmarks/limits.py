@@ -23,7 +23,8 @@ from pellucid.datasets import Split, load
 from pellucid.domain import check, describe
 from pellucid.images.formats import write_image
 from pellucid.inference.denoiser import Denoiser
-from pellucid.inference.one_file import Job, denoise_file
+from pellucid.inference.jobs import Job
+from pellucid.inference.one_file import denoise_file
 from pellucid.modelfile.card import Card
 from pellucid.noise.corruptions import parse
 from pellucid.training.batches import Batches, Patches
@@ -64,7 +65,7 @@ ROWS: dict[str, tuple[Make, str]] = {
     "half the noise": (lambda image, at, noise: noisy(image, at, scaled(noise, 0.5)), "weaker"),
     "twice the noise": (lambda image, at, noise: noisy(image, at, scaled(noise, 2)), "stronger"),
     "without noise": (lambda image, at, noise: image, "weaker"),
-    "12 bits in 16": (lambda image, at, noise: stored(noisy(image, at, noise), 4095), "--range"),
+    "12 bits in 16": (lambda image, at, noise: stored(noisy(image, at, noise), 4095), "range of values 0-4095"),
     "floats, white is 2": (lambda image, at, noise: 2 * noisy(image, at, noise), "beyond black or white"),
     "negatives": (lambda image, at, noise: 1 - noisy(image, at, noise), "negative"),
 }

@@ -83,7 +83,7 @@ def contents(given: Sequence[str], count: int) -> dict[str, list[Image]]:
     found = {}
     for text in given:
         name, _, place = text.partition("=")
-        images = load(place).test if place in NAMED else FileImages(find_images(Path(place)))
+        images = load(place).test if place in NAMED else FileImages(list(find_images(place, recursive=True)))
         found[name] = [images[index] for index in range(min(len(images), count))]
     return found
 
@@ -130,7 +130,7 @@ def judge_pairs(texts: Sequence[str]) -> None:
     print("| frame | true sigma | estimate | true correlation | estimate | noise |\n|---|---|---|---|---|---|")
     for text in texts:
         noisy, _, clean = text.partition("=")
-        names = [""] if Path(noisy).is_file() else [path.name for path in find_images(Path(noisy))]
+        names = [""] if Path(noisy).is_file() else [path.name for path in find_images(noisy, recursive=True)]
         for name in names:
             frame, average = read_image(Path(noisy) / name), read_image(Path(clean) / name).astype(np.float64)
             found = inspect([frame])

@@ -106,7 +106,7 @@ def main() -> None:
         run = given.run or given.out or Path(name) / "run"
         if not given.run:
             train(folder, run, ["--noise", NOISE, *options])
-        images, tuning = (FileImages(find_images(folder / part)) for part in ("test", "train"))
+        images, tuning = (FileImages(list(find_images(folder / part, recursive=True))) for part in ("test", "train"))
         judge(run, images, tuning, given.levels)
 
 

@@ -16,7 +16,7 @@ from pellucid.common.errors import PellucidError
 from pellucid.images.formats import read_image, write_image
 from pellucid.inference.denoiser import Denoiser
 from pellucid.inference.many_files import MANY
-from pellucid.inference.memory import parse_size
+from pellucid.inference.memory import Budget, parse_size
 from pellucid.inference.streaming import denoise_stream
 
 Trained = tuple[Path, str]
@@ -150,6 +150,11 @@ def test_a_limit_on_pixels_can_be_set(trained: Trained, command: Command, tmp_pa
     assert command("denoise", "a.png", "--max-pixels", "2000", "-m", trained[0]).returncode == 0
 
 
+def stream(trained: Trained, source: Path, target: Path) -> None:
+    denoiser = Denoiser(trained[0])
+    denoise_stream(denoiser, source, target, Budget(denoiser, 10**10))
+
+
 STREAMS = {
     "strips.tif": ((300, 401), np.uint16, {"rowsperstrip": 13}),
     "plain.tif": ((300, 401, 3), np.uint8, {"photometric": "rgb"}),
@@ -173,7 +178,7 @@ def test_a_stream_gives_what_the_whole_image_gives(name: str, trained: Trained, 
         tifffile.imwrite(source, image, **options)
     denoiser = Denoiser(trained[0])
     done: list[int] = []
-    denoise_stream(denoiser, source, target, 10**10, done.append)
+    denoise_stream(denoiser, source, target, Budget(denoiser, 10**10), done.append)
     result = np.load(target) if name.endswith(".npy") else tifffile.imread(target)
     if name == "white.tif":
         image, result = ~image, ~result
@@ -197,7 +202,7 @@ def test_what_a_stream_would_misread_is_refused(options: dict[str, object], trai
     image = noise(3, 60, 60) if "planarconfig" in options else noise(60, 60)
     tifffile.imwrite(tmp_path / "a.tif", image, **options)
     with pytest.raises(PellucidError, match="cannot be streamed"):
-        denoise_stream(Denoiser(trained[0]), tmp_path / "a.tif", tmp_path / "b.tif", 10**10)
+        stream(trained, tmp_path / "a.tif", tmp_path / "b.tif")
     assert not (tmp_path / "b.tif").exists()
 
 
@@ -212,7 +217,7 @@ def test_a_stream_of_what_is_no_array_is_refused(trained: Trained, tmp_path: Pat
     for name, content in headers.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(PellucidError, match=name):
-            denoise_stream(Denoiser(trained[0]), tmp_path / name, tmp_path / f"out-{name}", 10**10)
+            stream(trained, tmp_path / name, tmp_path / f"out-{name}")
         assert not (tmp_path / f"out-{name}").exists()
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from conftest import Command
+from pellucid.cli.inspect import training_command
 from pellucid.common.errors import PellucidError
 from pellucid.datasets.strokes import draw_digits
 from pellucid.images.formats import read_image, write_image
@@ -57,7 +58,7 @@ def kinds(noise: str) -> set[str]:
 
 
 def said(found: Inspection) -> str:
-    return " ".join(doubts(found))
+    return " ".join(doubt.text for doubt in doubts(found))
 
 
 STRENGTHS = [
@@ -179,7 +180,7 @@ def test_twelve_bits_in_sixteen() -> None:
     found = inspect(frames)
     assert (found.values.bits, found.values.white) == (12, 4095)
     assert found.level.sigma == pytest.approx(0.05, rel=0.06)
-    assert "--range 0-4095" in said(found)
+    assert "range of values 0-4095" in said(found)
     struck = [np.where(RNG.random(frame.shape) < 0.05, np.uint16(4095), frame) for frame in frames]
     assert inspect(struck).impulses.shares == (0, pytest.approx(0.05, rel=0.1))
     shifted = inspect([frame << 4 for frame in frames]).values
@@ -189,7 +190,7 @@ def test_twelve_bits_in_sixteen() -> None:
 def test_clean_images_and_what_cannot_be_told() -> None:
     clean = inspect(eight_bits(clouds()))
     assert clean.clean
-    assert clean.command("my scans") == "pellucid train 'my scans' --recipe photos --noise gaussian:0.02-0.2"
+    assert training_command(clean, "my scans") == "pellucid train 'my scans' --recipe photos --noise gaussian:0.02-0.2"
     for noise in ("poisson:20", "speckle:0.2"):
         assert inspect(corrupted(digits(), noise)).level.kind == "unclear"
     assert inspect(eight_bits(digits())).level.kind == "unclear"

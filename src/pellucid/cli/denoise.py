@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
+import math
 import sys
+from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from pellucid.cli.options import (
-    add_model,
-    add_range,
-    add_recursive,
-    value_range,
-)
-from pellucid.cli.output import SOME_FAILED, say
+from pellucid.cli.options import add_model, add_range, add_recursive, value_range
+from pellucid.cli.output import SOME_FAILED, options_of, say
 from pellucid.common import PellucidError, one_line
 
 if TYPE_CHECKING:
     from pellucid.images import Limits
-    from pellucid.inference import Denoiser
-
+    from pellucid.inference import Job, Note
 
 ABOUT = "denoise image files with a trained model"
 
@@ -58,13 +53,10 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Denoise what was named; return 0, or 1 if some of several files failed."""
     from pellucid.common import progress
-    from pellucid.images import Limits
-    from pellucid.inference import denoise_file, denoise_files, parse_size, plan
+    from pellucid.inference import STANDARD, Denoiser, denoise_files, parse_size, plan
 
-    limits = Limits(pixels=int(options.max_pixels)) if options.max_pixels else Limits()
-    memory = parse_size(options.memory) if options.memory else 0
-    if options.images == ["-"]:
-        return _pipe(options, limits)
+    memory = 0 if options.memory is None else parse_size(options.memory)
+    limits = _limits(options.max_pixels)
     jobs = plan(
         options.images,
         options.output,
@@ -72,70 +64,66 @@ def run(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
-    denoiser = _open(options, 1 if len(jobs) > 1 else 0)
-    if len(jobs) == 1:
-        height = _rows_to_watch(jobs[0].source)
-        with progress("denoising", height, "rows", enabled=height > 0) as report:
-            notes = denoise_file(denoiser, jobs[0], memory, limits, report, strict=options.strict)
-        _say_notes(dict.fromkeys(map(str, notes), 1), 1)
-        say(str(jobs[0].target))
-        return 0
-    with progress("denoising", len(jobs), "images", enabled=len(jobs) > 1) as report:
-        outcome = denoise_files(
+    denoiser = Denoiser(
+        options.model, engine=options.engine, value_range=value_range(options.range), ensemble=options.ensemble
+    )
+    alone = len(jobs) == 1
+    total, unit = (_rows_to_watch(jobs[0]), "rows") if alone else (len(jobs), "images")
+    notes: Counter[Note] = Counter()
+    failed: list[PellucidError] = []
+    with progress("denoising", total, unit, enabled=total > 0) as report:
+        results = denoise_files(
             denoiser,
             jobs,
             workers=options.workers,
             memory=memory,
             limits=limits,
-            report=report,
             strict=options.strict,
+            report=report if alone else None,
         )
-    _say_notes(outcome.notes, len(jobs))
-    say(f"{outcome.written:,} of {len(jobs):,} images denoised")
-    for _, reason in outcome.failed:
-        sys.stderr.write(f"pellucid: {one_line(reason)}\n")
-    return SOME_FAILED if outcome.failed else 0
+        with closing(results):  # so that Ctrl-C ends it here
+            for done, result in enumerate(results, 1):
+                if result.error:
+                    failed.append(result.error)
+                notes.update(note if alone else note._replace(figures="") for note in result.notes)
+                if not alone:
+                    report(done)
+    if alone and failed:
+        raise failed[0]
+    _say_notes(notes, len(jobs))
+    if not alone:
+        say(f"{len(jobs) - len(failed):,} of {len(jobs):,} images denoised")
+    elif jobs[0].target != STANDARD:
+        say(str(jobs[0].target))
+    for error in failed:
+        sys.stderr.write(f"pellucid: {one_line(error)}{options_of(error.argument)}\n")
+    return SOME_FAILED if failed else 0
 
 
-def _open(options: argparse.Namespace, threads: int = 0) -> Denoiser:
-    from pellucid.inference import Denoiser
+def _limits(pixels: float | None) -> Limits:
+    from pellucid.images import Limits
 
-    limits = value_range(options.range)
-    return Denoiser(options.model, threads, options.engine, limits, ensemble=options.ensemble)
+    if pixels is None:
+        return Limits()
+    if not 1 <= pixels < math.inf:
+        raise PellucidError(f"the limit on pixels must be a number from 1 on; got {pixels:g}.", argument="max_pixels")
+    return Limits(pixels=int(pixels))
 
 
-def _rows_to_watch(path: Path) -> int:
+def _rows_to_watch(job: Job) -> int:
     """Return the height of an image that is large enough to take a while, else 0."""
     from pellucid.images import probe
-    from pellucid.inference import LIMITS, WHOLE
+    from pellucid.inference import LIMITS, STANDARD, WHOLE
 
-    with contextlib.suppress(PellucidError):  # whatever is wrong with the file, reading it will say so
-        height, width, _ = probe(path, limits=LIMITS)
+    if job.source == STANDARD:
+        return 0
+    with suppress(Exception):  # whatever is wrong with the file, reading it will say so
+        height, width, _ = probe(job.source, limits=LIMITS)
         return height if height * width > WHOLE else 0
     return 0
 
 
-def _say_notes(notes: Mapping[str, int], files: int) -> None:
+def _say_notes(notes: Mapping[Note, int], files: int) -> None:
     for note, count in notes.items():
-        sys.stderr.write(f"note: {note}{f' ({count:,} of {files:,} files)' if files > 1 else ''}\n")
-
-
-def _pipe(options: argparse.Namespace, limits: Limits) -> int:
-    """Denoise standard input; write standard output, or the file named by -o."""
-    from pellucid.images import read_picture, write_picture
-    from pellucid.inference import Judge, denoise_picture
-
-    denoiser = _open(options)
-    picture = read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name="standard input")
-    clean, notes = denoise_picture(denoiser, picture, Judge("standard input", options.strict))
-    _say_notes(dict.fromkeys(map(str, notes), 1), 1)
-    if options.output in (None, "-"):
-        write_picture(sys.stdout.buffer, clean)
-        sys.stdout.buffer.flush()
-        return 0
-    target = Path(options.output)
-    if target.exists() and not options.overwrite:
-        raise PellucidError(f"{target} exists already. Add --overwrite, or choose another -o.")
-    write_picture(target, clean)
-    say(str(target))
-    return 0
+        where = f" ({count:,} of {files:,} files)" if files > 1 else f" ({note.figures})" if note.figures else ""
+        sys.stderr.write(f"note: {note.text}{options_of(note.argument)}{where}\n")

@@ -24,7 +24,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the marks beside the classical filters', and the verdict."""
     from pellucid.common import write_json
-    from pellucid.evaluation.blind import Files, find, residuals, table, take, verdict
+    from pellucid.evaluation.blind import Files, find_shots, residuals, table, take, verdict
     from pellucid.evaluation.blind import judge as judge_images
     from pellucid.images import save_figure
     from pellucid.inference import Denoiser
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     denoiser = Denoiser(options.model, ensemble=options.ensemble)
     limits = value_range(options.range)
     images, *second = (
-        Files(paths, limits) for paths in find(options.images, options.second, recursive=options.recursive)
+        Files(paths, limits) for paths in find_shots(options.images, options.second, recursive=options.recursive)
     )
     judgement = judge_images({denoiser.name: denoiser}, images, *second)
     say(judgement.about)

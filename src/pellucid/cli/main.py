@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
-from pellucid.cli.output import INTERRUPTED, USER_ERROR
+from pellucid.cli.output import INTERRUPTED, USER_ERROR, options_of
 from pellucid.common import PellucidError, one_line, unknown
 
 COMMANDS = ("inspect", "train", "denoise", "repeat", "evaluate", "judge", "show", "summary", "data")
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.do(options)
         return code
     except PellucidError as error:
-        sys.stderr.write(f"pellucid: {one_line(error)}{_option(error)}\n")
+        sys.stderr.write(f"pellucid: {one_line(error)}{options_of(error.argument)}\n")
         return USER_ERROR
     except KeyboardInterrupt:
         sys.stderr.write("pellucid: interrupted\n")
@@ -65,8 +65,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `pellucid data | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-
-
-def _option(error: PellucidError) -> str:
-    """Name the option for the argument that an error speaks of."""
-    return f" (--{error.argument.replace('_', '-')})" if error.argument else ""

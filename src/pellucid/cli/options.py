@@ -63,7 +63,9 @@ def value_range(text: str | None) -> tuple[float, float] | None:
     try:
         return float(low), float(high)
     except ValueError:
-        raise PellucidError(f"a range of values is written LOW-HIGH, as in 0-4095; got {text!r}.") from None
+        raise PellucidError(
+            f"a range of values is written LOW-HIGH, as in 0-4095; got {text!r}.", argument="value_range"
+        ) from None
 
 
 def data_of(options: argparse.Namespace) -> str | None:

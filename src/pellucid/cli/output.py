@@ -9,6 +9,15 @@ from pellucid.common import Table
 SOME_FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit codes: some of several files failed; what the user can mend; Ctrl-C."""
 
+_OPTIONS = {"value_range": "range"}
+"""Options that are not called as their argument is in Python."""
+
+
+def options_of(arguments: str) -> str:
+    """Name the options for the arguments that a message of the library speaks of, as ` (--out)`."""
+    names = [_OPTIONS.get(name, name).replace("_", "-") for name in arguments.split()]
+    return f" ({', '.join(f'--{name}' for name in names)})" if names else ""
+
 
 def say(line: str) -> None:
     """Write one line to standard output, at once."""

@@ -12,7 +12,8 @@ class PellucidError(Exception):
     Parameters
     ----------
     text : for a person; it names no option of the command line
-    argument : the argument to change, by its name in Python; the command line adds the option of that name
+    argument : the argument to change, by its name in Python, or several with spaces between; the command line adds the
+        options of these names
     """
 
     def __init__(self, text: str, *, argument: str = "") -> None:

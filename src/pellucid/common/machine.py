@@ -14,8 +14,8 @@ def usable_processors() -> int:
 
 def machine() -> dict[str, str]:
     """Return what the results of a training may depend on: the system, the processor, and how many of its cores."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"system": f"{platform.system()} {platform.machine()}", "processor": _processor(), "cores": str(usable)}
+    system, cores = f"{platform.system()} {platform.machine()}", str(usable_processors())
+    return {"system": system, "processor": _processor(), "cores": cores}
 
 
 def _processor() -> str:

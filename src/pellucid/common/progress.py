@@ -53,9 +53,9 @@ def _bar(title: str, total: int, unit: str) -> Iterator[Report]:
     begin = time.monotonic()
 
     def report(done: int, note: str = "") -> None:
-        rate = done / max(time.monotonic() - begin, 1e-9)
+        rate = _rate(done, time.monotonic() - begin, unit)
         with suppress(OSError):
-            shown.update(task, completed=done, rate=f"{rate:,.0f} {unit}/s", note=note)
+            shown.update(task, completed=done, rate=rate, note=note)
 
     shown.start()
     try:
@@ -75,9 +75,18 @@ class _Lines:
         if now - self._said < PLAIN_EVERY and done < self._total:
             return
         self._said = now
-        rate = done / max(now - self._begin, 1e-9)
-        left = (self._total - done) / rate if rate else 0
-        text = f"{self._title}: {done:,}/{self._total:,} {self._unit}, {rate:,.0f} {self._unit}/s, {left:.0f} s left"
+        seconds = now - self._begin
+        parts = [f"{self._title}: {done:,}/{self._total:,} {self._unit}"]
+        if done:
+            parts += [_rate(done, seconds, self._unit), f"{(self._total - done) * seconds / done:.0f} s left"]
+        if note:
+            parts.append(note)
         with suppress(OSError):
-            sys.stderr.write(f"{text}{', ' + note if note else ''}\n")
+            sys.stderr.write(", ".join(parts) + "\n")
             sys.stderr.flush()
+
+
+def _rate(done: int, seconds: float, unit: str) -> str:
+    """Units per second, with two digits at least: slow work is not no work."""
+    rate = done / max(seconds, 1e-9)
+    return f"{rate:,.0f} {unit}/s" if rate >= 10 or not done else f"{rate:.2g} {unit}/s"

@@ -5,7 +5,7 @@ from pellucid.datasets.catalogue import NAMED, load, presence
 from pellucid.datasets.labels import Labels
 from pellucid.datasets.official import cache_folder
 from pellucid.datasets.pairs import noisy_copy, with_noise
-from pellucid.datasets.sampling import is_data, read_data, read_files
+from pellucid.datasets.sampling import evenly, is_data, read_data, read_files
 from pellucid.datasets.sources import ArrayImages, Images, sizes, stack
 from pellucid.datasets.split import Split
 
@@ -17,6 +17,7 @@ __all__ = [
     "Split",
     "cache_folder",
     "doubt",
+    "evenly",
     "is_data",
     "load",
     "noisy_copy",

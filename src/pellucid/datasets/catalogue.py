@@ -87,9 +87,9 @@ def load(
         return _load_folder(path, validation, seed, labels)
     if path.suffix.lower() in SUFFIXES and path.suffix.lower() != ".npy":
         return split(path.stem, FileImages([path]), str(path), validation, seed)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return _load_npz(path, validation, seed, labels)
-    array = read_array(path) if path.suffix == ".npy" else read_idx(path)
+    array = read_array(path) if path.suffix.lower() == ".npy" else read_idx(path)
     beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
     known = {}
     if labels and beside != path and beside.is_file():
@@ -119,11 +119,11 @@ def _load_official(official: Official, validation: float, seed: int, labels: boo
 def _load_folder(folder: Path, validation: float, seed: int, labels: bool) -> Split:
     parts = {part: folder / name for part, names in PARTS.items() for name in names if (folder / name).is_dir()}
     if "train" not in parts or "test" not in parts:
-        found = find_images(folder)
+        found = list(find_images(folder, recursive=True))
         whole = FileImages(found, by_folder({folder: found}) if labels else None)
         return split(folder.resolve().name, whole, str(folder), validation, seed)
     # One collection, so that all parts agree on the number of channels.
-    files = {part: find_images(place) for part, place in parts.items()}
+    files = {part: list(find_images(place, recursive=True)) for part, place in parts.items()}
     known = by_folder({parts[part]: paths for part, paths in files.items()}) if labels else None
     together = FileImages([path for paths in files.values() for path in paths], known)
     places = np.split(np.arange(len(together)), np.cumsum([len(paths) for paths in files.values()])[:-1])

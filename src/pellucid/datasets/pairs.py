@@ -134,7 +134,7 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
         raise PellucidError(f"{inner} lies inside {outer}; expected two separate folders.")
     found = []
     for folder in (clean, noisy):
-        paths = find_images(folder)
+        paths = list(find_images(folder, recursive=True))
         keys = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
         twice = [key for key, count in Counter(keys).items() if count > 1]
         if twice:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
-from pellucid.datasets import NAMED, load
+from pellucid.datasets.catalogue import NAMED, load
 from pellucid.images import read_array, read_picture, to_unit
 
 _DATA = (".npz", ".idx", ".gz")
@@ -24,7 +24,7 @@ def is_data(name: str) -> bool:
 def read_data(name: str, limit: int) -> Iterator[NDArray[Any]]:
     """Yield at most `limit` images of a data set's training part, evenly chosen; float32 HWC."""
     images = load(name).training_part
-    for index in _evenly(len(images), limit):
+    for index in evenly(len(images), limit):
         yield images[int(index)]
 
 
@@ -38,12 +38,12 @@ def read_files(paths: Sequence[Path], limit: int, failed: list[str]) -> Iterator
     PellucidError
         If none can be read: the first reason.
     """
-    chosen = [paths[int(index)] for index in _evenly(len(paths), limit)]
+    chosen = [paths[int(index)] for index in evenly(len(paths), limit)]
     share = max(1, limit // len(chosen)) if limit else 0
     for path in chosen:
         try:
             images = _images(path)
-            for index in _evenly(len(images), share):
+            for index in evenly(len(images), share):
                 to_unit(images[int(index)], str(path))
                 yield images[int(index)]
         except PellucidError as error:
@@ -61,7 +61,7 @@ def _images(path: Path) -> Sequence[NDArray[Any]] | NDArray[Any]:
     return read_picture(path).pages
 
 
-def _evenly(count: int, limit: int) -> NDArray[np.intp]:
-    """Indices of at most `limit` of `count` things, the first among them; 0 for all."""
+def evenly(count: int, limit: int) -> NDArray[np.intp]:
+    """Return the indices of at most `limit` of `count` things, evenly spaced, the first among them; 0 for all."""
     most = min(count, limit) if limit else count
     return np.arange(most) * count // max(most, 1)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.domain.noise import Bounds, Hint, Trained, compare, hint, trained_noise, with_noise
-from pellucid.domain.squares import Rows, sample, squares
+from pellucid.domain.noise import Bounds, Hint, Trained, difference, hint, trained_noise, with_noise
+from pellucid.domain.squares import ReadRows, sample, squares
 from pellucid.domain.traits import BLOCK, Usual, first_squares, negative, quantiles, traits
-from pellucid.images import camera_white, largest, to_unit
+from pellucid.images import ValueRange, camera_white, largest, layout_of, to_unit
 from pellucid.modelfile import Card
 
 MEMORY = 24 * 2**20
@@ -27,6 +27,7 @@ _SLACK = 0.02  # and by so much in any case
 _BEYOND = 0.1  # of the range, beyond black or white
 _DARK = 0.5  # a top below this part of the lowest usual one is dark; a bottom is bright likewise
 _NEARLY_BLACK = 0.0626  # 12 bits in 16 reach 0.0625
+_SCALE = ("scale black to 0 and white to 1", "")  # what to do, and the argument that this changes
 _CONTENT = {
     "mean": "brightness",
     "deviation": "contrast",
@@ -46,17 +47,19 @@ class Finding:
     kind : `range`, `noise` or `content`
     sentence : what it is and what to do, the same for every image of which it is true
     figures : of this image
+    argument : the argument of `Denoiser` to change, by its name, where that is the remedy
     """
 
     kind: str
     sentence: str
     figures: str
+    argument: str = ""
 
     def __str__(self) -> str:
         return f"{self.sentence} ({self.figures})"
 
 
-def check(card: Card, image: NDArray[Any], value_range: tuple[float, float] | None = None) -> tuple[Finding, ...]:
+def check(card: Card, image: NDArray[Any], value_range: ValueRange | None = None) -> tuple[Finding, ...]:
     """Compare an image with what a model was trained for.
 
     Up to 16 squares of 32x32 pixels are looked at, evenly spaced, so that it takes about a millisecond whatever the
@@ -79,14 +82,14 @@ def check(card: Card, image: NDArray[Any], value_range: tuple[float, float] | No
         If the image is not one (see `images.to_unit`).
     """
     array = np.asarray(image)
-    to_unit(array[tuple(slice(0, 1) for _ in array.shape[:2])])
-    return check_rows(card, array.shape[0], array.shape[1], lambda begin, end: array[begin:end], value_range)
+    layout = layout_of(array.shape, array.dtype)
+    return check_rows(card, layout.height, layout.width, lambda begin, end: array[begin:end], value_range)
 
 
 def check_rows(
-    card: Card, height: int, width: int, rows: Rows, value_range: tuple[float, float] | None = None
+    card: Card, height: int, width: int, rows: ReadRows, value_range: ValueRange | None = None
 ) -> tuple[Finding, ...]:
-    """Compare an image that is read in bands; see `check`."""
+    """Compare an image that is read in bands of rows; see `check`."""
     stored = sample(height, width, rows)
     unit = to_unit(stored, value_range=value_range)
     planes = squares(unit, height, width)
@@ -99,7 +102,7 @@ def check_rows(
     if ranged:
         return (ranged,)
     suspect = bool(usual and _far(found, usual))
-    different = compare(unit, hint(planes, trained), _bounds(card), trained, suspect, MARGIN) if trained else None
+    different = difference(unit, hint(planes, trained), _bounds(card), trained, suspect, MARGIN) if trained else None
     noise = _noise(*different, card.noise) if different else None
     if noise and trained and different:
         if different[0] != "weaker":
@@ -158,28 +161,35 @@ def _range(
     if clipped and (
         found["top"] > max(known["top"][2], 1) + _BEYOND or found["bottom"] < min(known["bottom"][0], 0) - _BEYOND
     ):
-        remedy = "give a wider --range" if integer else "scale black to 0 and white to 1"
-        return Finding("range", f"values far beyond black or white, which no training image had; {remedy}", figures)
+        text = "values far beyond black or white, which no training image had"
+        remedy = ("give a wider range of values", "value_range") if integer else _SCALE
+        return _out_of_range(text, remedy, figures)
     darkest = _DARK * usual["top"][0] if usual else _NEARLY_BLACK
     if 0 < found["top"] < darkest:
-        return Finding("range", f"much darker than the training images; {_remedy(stored, ranged)}", figures)
+        return _out_of_range("much darker than the training images", _remedy(stored, ranged), figures)
     if usual and 1 - found["bottom"] < _DARK * (1 - usual["bottom"][2]):
-        return Finding("range", f"much brighter than the training images; {_remedy(stored, ranged, True)}", figures)
+        return _out_of_range("much brighter than the training images", _remedy(stored, ranged, True), figures)
     if usual and "mean" in _far(found, usual) and not _far(negative(found), usual):
         text = "like a negative of the training images, black and white exchanged; invert it first"
         return Finding("range", text, f"mean {found['mean']:.2f}, usual {_between(usual['mean'])}")
     return None
 
 
-def _remedy(stored: NDArray[Any], ranged: bool, bright: bool = False) -> str:
+def _out_of_range(text: str, remedy: tuple[str, str], figures: str) -> Finding:
+    todo, argument = remedy
+    return Finding("range", f"{text}; {todo}", figures, argument)
+
+
+def _remedy(stored: NDArray[Any], ranged: bool, bright: bool = False) -> tuple[str, str]:
+    """Say what to do, and which argument that changes."""
     if ranged:
-        return "check the --range that was given"
+        return "check the range of values that was given", "value_range"
     if stored.dtype.kind != "u":
-        return "scale black to 0 and white to 1"
+        return _SCALE
     white = camera_white(float(stored.max()), stored.dtype)
     if white < largest(stored.dtype) and not bright:
-        return f"if it uses {white.bit_length()} of 16 bits, give --range 0-{white}"
-    return "if black and white are other values than the type's, give --range LOW-HIGH"
+        return f"if it uses {white.bit_length()} of 16 bits, give the range of values 0-{white}", "value_range"
+    return "if black and white are other values than the type's, give their range", "value_range"
 
 
 def _noise(kind: str, figure: float, text: str) -> Finding:

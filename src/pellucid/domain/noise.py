@@ -163,7 +163,7 @@ BOUNDS: Bounds = (Hint(0, 0.6, 0), Hint(np.inf, np.inf, 0.84))
 """Those of noise alone."""
 
 
-def compare(
+def difference(
     unit: NDArray[np.float32], hinted: Hint, bounds: Bounds | None, trained: Trained, suspect: bool, margin: float
 ) -> tuple[str, float] | None:
     """Say in what the noise of an image differs from that of training, or None.

@@ -15,11 +15,11 @@ ACROSS = 4
 """Squares along either side of a large image: 16 in all, so that a check costs the same for all sizes."""
 
 Floats = NDArray[np.float32]
-Rows = Callable[[int, int], NDArray[Any]]
+ReadRows = Callable[[int, int], NDArray[Any]]
 """Returns the rows `begin` to `end` of an image as it is stored; `begin` rises from call to call."""
 
 
-def sample(height: int, width: int, rows: Rows) -> NDArray[Any]:
+def sample(height: int, width: int, rows: ReadRows) -> NDArray[Any]:
     """Return evenly spaced squares of an image, side by side in rows as they lie in it; smaller images whole.
 
     Returns

@@ -1,9 +1,18 @@
 """Images and their files: the contract, geometry, rows, finding, formats, figures."""
 
-from pellucid.images.contract import Image, from_unit, range_in_unit, scale_batch, to_unit
+from pellucid.images.contract import (
+    Image,
+    Layout,
+    ValueRange,
+    check_range,
+    from_unit,
+    layout_of,
+    scale_batch,
+    to_unit,
+)
 from pellucid.images.depths import camera_white, largest
 from pellucid.images.figures import gallery, save_figure
-from pellucid.images.finding import MARK, find, find_images
+from pellucid.images.finding import MARK, find_images
 from pellucid.images.formats import (
     SUFFIXES,
     Form,
@@ -24,21 +33,23 @@ __all__ = [
     "SUFFIXES",
     "Form",
     "Image",
+    "Layout",
     "Limits",
     "NpyRows",
     "Picture",
     "Rows",
     "TiffRows",
+    "ValueRange",
     "as_channels",
     "camera_white",
-    "find",
+    "check_range",
     "find_images",
     "from_unit",
     "gallery",
     "largest",
+    "layout_of",
     "middle",
     "probe",
-    "range_in_unit",
     "read_array",
     "read_image",
     "read_picture",

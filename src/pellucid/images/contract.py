@@ -6,7 +6,8 @@ at the edges: `to_unit` brings an array in, `from_unit` gives it back as it came
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,46 @@ Image = NDArray[np.float32]
 _FLOAT_LIMITS = (-8.0, 9.0)  # unclipped noise may leave [0, 1]; an image in 0..255 leaves this too
 
 
-def to_unit(array: NDArray[Any], name: str = "image", value_range: tuple[float, float] | None = None) -> Image:
+ValueRange = tuple[float, float]
+"""The values of an integer image that are black and white."""
+
+
+class Layout(NamedTuple):
+    """What the axes of one image are: its size in pixels, its colour channels (1 or 3), and whether alpha follows."""
+
+    height: int
+    width: int
+    colours: int
+    alpha: bool
+
+
+def layout_of(shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "image") -> Layout:
+    """Return the layout of an array of one image, by its shape and dtype alone.
+
+    Parameters
+    ----------
+    shape : (H, W) or (H, W, C) with C in 1..4, of which 2 and 4 mean that the last channel is alpha
+    dtype : bool, uint8, uint16 or float
+    name : how error messages call it
+
+    Raises
+    ------
+    PellucidError
+        For another shape or dtype, or zero size.
+    """
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 2, 3, 4)):
+        raise PellucidError(
+            f"{name} has the shape {shape}; expected (height, width) or (height, width, channels) with 1 to 4 "
+            "channels. Give one image at a time."
+        )
+    if 0 in shape:
+        raise PellucidError(f"{name} is empty: its shape is {shape}. Give an image with at least one pixel.")
+    _check_dtype(dtype, name)
+    channels = shape[2] if len(shape) == 3 else 1
+    return Layout(shape[0], shape[1], 1 if channels < 3 else 3, channels in (2, 4))
+
+
+def to_unit(array: NDArray[Any], name: str = "image", value_range: ValueRange | None = None) -> Image:
     """Bring one image into the contract, without its alpha.
 
     Parameters
@@ -37,51 +77,51 @@ def to_unit(array: NDArray[Any], name: str = "image", value_range: tuple[float, 
     Raises
     ------
     PellucidError
-        For another shape or dtype, zero size, NaN, infinities, floats that are clearly not in [0, 1], or a value range
-        for floats.
+        For another shape or dtype, zero size, NaN, infinities, floats that are clearly not in [0, 1], a value range
+        for floats, or one that does not rise.
     """
     array = np.asarray(array)
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
-        raise PellucidError(
-            f"{name} has the shape {array.shape}; expected (height, width) or (height, width, channels) with 1 to 4 "
-            "channels. Give one image at a time."
-        )
-    if 0 in array.shape:
-        raise PellucidError(f"{name} is empty: its shape is {array.shape}. Give an image with at least one pixel.")
-    colour = array[..., None] if array.ndim == 2 else array[..., : array.shape[2] - (array.shape[2] in (2, 4))]
-    unit = _scale(colour, name)
+    layout = layout_of(array.shape, array.dtype, name)
+    unit = _scale(array[..., None] if array.ndim == 2 else array[..., : layout.colours], name)
     if value_range is None:
         return unit
-    low, high = range_in_unit(array, value_range)
+    low, high = _ends(array.dtype, value_range, name)
     return (unit - low) / (high - low)
 
 
-def range_in_unit(array: NDArray[Any], value_range: tuple[float, float]) -> tuple[np.float32, np.float32]:
-    """Return the values that are black and white, as parts of the largest value of the array's integer type.
+def check_range(value_range: ValueRange) -> None:
+    """Raise PellucidError for a range of values that does not rise, or has no end."""
+    low, high = value_range
+    if not low < high or not math.isfinite(high - low):
+        raise PellucidError(f"a range of values must rise, as in 0-4095; got {low:g}-{high:g}.", argument="value_range")
 
-    Raises
-    ------
-    PellucidError
-        If it is no integer type.
-    """
-    if not np.issubdtype(array.dtype, np.unsignedinteger):
+
+def _ends(dtype: np.dtype[Any], value_range: ValueRange, name: str) -> tuple[np.float32, np.float32]:
+    """Return the values that are black and white, as parts of the largest value of the integer type."""
+    check_range(value_range)
+    if not np.issubdtype(dtype, np.unsignedinteger):
         raise PellucidError(
-            f"a range of values applies to integer images; this one is {array.dtype}. Scale it to [0, 1]."
+            f"a range of values applies to integer images; {name} is {dtype}. Scale it to [0, 1].",
+            argument="value_range",
         )
-    low, high = (np.float32(value / np.iinfo(array.dtype).max) for value in value_range)
+    low, high = (np.float32(value / np.iinfo(dtype).max) for value in value_range)
     return low, high
+
+
+def _check_dtype(dtype: np.dtype[Any], name: str) -> None:
+    if dtype not in (np.bool_, np.uint8, np.uint16) and not np.issubdtype(dtype, np.floating):
+        raise PellucidError(
+            f"{name} has the type {dtype}; expected bool, uint8, uint16, or floats in [0, 1]. Convert it first."
+        )
 
 
 def _scale(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     """Scale an array of any shape to float32 in [0, 1] by its dtype alone."""
+    _check_dtype(array.dtype, name)
     if array.dtype == np.bool_:
         return array.astype(np.float32)
     if array.dtype in (np.uint8, np.uint16):
         return array.astype(np.float32) * np.float32(1 / np.iinfo(array.dtype).max)
-    if not np.issubdtype(array.dtype, np.floating):
-        raise PellucidError(
-            f"{name} has the type {array.dtype}; expected bool, uint8, uint16, or floats in [0, 1]. Convert it first."
-        )
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise PellucidError(f"{name} holds NaN or infinite values; expected numbers. Replace them first.")
@@ -106,12 +146,15 @@ def scale_batch(array: NDArray[Any], name: str = "images") -> NDArray[np.float32
     return _scale(batch, name) if batch.size else batch.astype(np.float32)
 
 
-def from_unit(image: Image, like: NDArray[Any]) -> NDArray[Any]:
+def from_unit(image: Image, like: NDArray[Any], value_range: ValueRange | None = None) -> NDArray[Any]:
     """Give `image` back as `like` came: same dtype and shape, alpha of `like` untouched.
 
-    Values are clipped to [0, 1] and integers rounded to the nearest. `image` has as many channels as `like` has
-    colour channels.
+    Values are clipped to those of the type and integers rounded to the nearest. `image` has as many channels as `like`
+    has colour channels; `value_range` is that which `to_unit` was given.
     """
+    if value_range is not None:
+        low, high = _ends(like.dtype, value_range, "image")
+        image = image * (high - low) + low
     if np.issubdtype(like.dtype, np.floating):
         result = np.clip(image, 0, 1).astype(like.dtype)
     elif like.dtype == np.bool_:

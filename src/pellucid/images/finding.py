@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 from pellucid.common import PellucidError
@@ -13,51 +13,63 @@ MARK = ".denoised"
 """What an output's name has between stem and ending when it is written beside its input."""
 
 
-def find_images(folder: Path) -> list[Path]:
-    """Return the image files in `folder` and below, sorted by name; hidden ones are left out.
+def find_images(name: str | os.PathLike[str], *, recursive: bool = False) -> dict[Path, Path]:
+    """Find the image files that a name stands for.
+
+    Parameters
+    ----------
+    name : a folder, a file, or a pattern such as `scans/*.png`
+        In a folder, hidden files are left out, and links that lead out of it. A folder that a pattern matches is
+        searched like one that is named outright. A file that is named or matched is taken as it is.
+    recursive : look into folders below, too; in a pattern, `**` stands for them
+
+    Returns
+    -------
+    The files, sorted as paths are, each with its path below the folder in which it was found.
 
     Raises
     ------
     PellucidError
-        If there are none.
+        If a folder holds no images, or nothing matches a pattern. A file need not exist.
     """
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
-    if not found:
-        raise PellucidError(f"no images in {folder}; expected files ending in {' '.join(SUFFIXES)}.")
-    return found
-
-
-def find(name: str, recursive: bool) -> Iterator[tuple[Path, Path]]:
-    """Yield each image file that `name`, a file, folder or pattern, stands for, and its path below that folder."""
-    path = Path(name)
+    path, text = Path(name), os.fspath(name)
     if path.is_dir():
-        below = sorted(path.rglob("*") if recursive else path.glob("*"))
-        images = [one for one in below if _is_image_below(one, path)]
-        if not images:
-            raise PellucidError(f"no images in {name}; expected files ending in {' '.join(SUFFIXES)}.")
-        yield from ((one, one.relative_to(path)) for one in images)
-    elif path.exists() or not glob.has_magic(name):
-        yield path, Path(path.name)
-    else:
-        matches = sorted(glob.glob(name, recursive=recursive))  # noqa: PTH207 - the pattern may be absolute
-        if not matches:
-            raise PellucidError(f"nothing matches the pattern {name!r}. Check it.")
-        for match in matches:
-            yield from (
-                find(match, recursive)
-                if Path(match).is_dir() and recursive
-                else [(Path(match), Path(Path(match).name))]
-            )
+        found, links = _below(path, recursive)
+        if not found:
+            raise _none(f"in {text}", links)
+        return found
+    if path.exists() or not glob.has_magic(text):
+        return {path: Path(path.name)}
+    matches = [Path(match) for match in sorted(glob.glob(text, recursive=recursive))]  # noqa: PTH207 - may be absolute
+    if not matches:
+        raise PellucidError(f"nothing matches the pattern {text!r}. Check it.")
+    together: dict[Path, Path] = {}
+    links = 0
+    for match in matches:
+        images, more = _below(match, recursive) if match.is_dir() else ({match: Path(match.name)}, 0)
+        together = {**images, **together}  # the first match says what a file lies below
+        links += more
+    if not together:
+        raise _none(f"in the folders that match {text!r}", links)
+    return dict(sorted(together.items()))
 
 
-def _is_image_below(path: Path, folder: Path) -> bool:
-    """Say whether a path is an image file that belongs to the folder: hidden files and links that lead out do not."""
-    if path.suffix.lower() not in SUFFIXES or any(part.startswith(".") for part in path.relative_to(folder).parts):
-        return False
-    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+def _below(folder: Path, recursive: bool) -> tuple[dict[Path, Path], int]:
+    """Return the images of a folder, each with its path below it, and how many links lead out of it."""
+    root = folder.resolve()
+    found, links = {}, 0
+    for path in sorted(folder.rglob("*") if recursive else folder.glob("*")):
+        below = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in below.parts)
+        if hidden or path.suffix.lower() not in SUFFIXES or not path.is_file():
+            continue
+        if path.is_symlink() and not path.resolve().is_relative_to(root):  # folders that are links are not entered
+            links += 1
+        else:
+            found[path] = below
+    return found, links
+
+
+def _none(where: str, links: int) -> PellucidError:
+    left_out = f"; {links:,} links that lead out of it were left out" if links else ""
+    return PellucidError(f"no images {where}; expected files ending in {' '.join(SUFFIXES)}{left_out}.")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
-from pellucid.images.contract import to_unit
+from pellucid.images.contract import layout_of
 from pellucid.images.formats.npy import LONGEST_HEADER, parse_header
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class NpyRows:
             raise PellucidError(f"{path} is not a NumPy array file that pellucid reads: {error}.") from error
         if columns_first:
             raise PellucidError(f"{path} is not stored row by row. Save it as a C-ordered array.")
-        _check_form(self.shape, self.dtype, path)
+        layout_of(self.shape, self.dtype, str(path))
         self._stride = int(np.prod(self.shape[1:])) * self.dtype.itemsize
         if path.stat().st_size < self._offset + self._stride * self.shape[0]:
             raise PellucidError(f"{path} is truncated: it is shorter than its header says. Get it again.")
@@ -69,10 +69,11 @@ class TiffRows:
         if len(opened.pages) != 1 or not upright or not plain or page.dtype is None:
             raise PellucidError(
                 f"{path} cannot be streamed: expected one upright page, gray or RGB, of 8 bits or more, with its "
-                "channels side by side. Leave --memory out, or save it so."
+                "channels side by side. Save it so, or leave out the bound on memory.",
+                argument="memory",
             )
         self.shape, self.dtype = tuple(page.shape), page.dtype
-        _check_form(self.shape, self.dtype, path)
+        layout_of(self.shape, self.dtype, str(path))
         self.inverted = page.photometric == 0 and np.issubdtype(self.dtype, np.integer)
         # A file in one uncompressed piece is read by position.
         self._plain = page.dataoffsets[0] if page.is_contiguous and page.is_memmappable else None
@@ -123,8 +124,3 @@ class TiffRows:
             piece = np.asarray(decoded)[0, :height, : self.shape[1] - left]
             band[:, left : left + piece.shape[1]] = piece.reshape(height, -1, *self.shape[2:])
         return band
-
-
-def _check_form(shape: tuple[int, ...], dtype: np.dtype[Any], path: Path) -> None:
-    """Refuse what is not one image, by the rules for arrays in memory."""
-    to_unit(np.zeros([min(length, 1) for length in shape[:2]] + list(shape[2:]), dtype), str(path))

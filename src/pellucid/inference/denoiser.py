@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError, Report
-from pellucid.images import Image, as_channels, from_unit, range_in_unit, to_unit, turned, turned_back
+from pellucid.common import Report
+from pellucid.images import (
+    Image,
+    ValueRange,
+    as_channels,
+    check_range,
+    from_unit,
+    to_unit,
+    turned,
+    turned_back,
+)
 from pellucid.inference.tiling import Tiling
 from pellucid.modelfile import Card, RunBatch, locate, open_session
 
@@ -49,6 +59,12 @@ class Denoiser:
     engine : the engine that runs it
     ensemble : as given
     path : the model file
+    threads, value_range : as given
+
+    Notes
+    -----
+    It can be pickled: its path and settings are, and where it arrives the file is opened again, on one thread, since
+    the processes that it is sent to share the processors.
 
     Raises
     ------
@@ -61,16 +77,14 @@ class Denoiser:
         source: str | os.PathLike[str],
         threads: int = 0,
         engine: str = "auto",
-        value_range: tuple[float, float] | None = None,
+        value_range: ValueRange | None = None,
         *,
         ensemble: bool = False,
     ) -> None:
         self.path: Path = locate(source)
-        self.value_range = value_range
-        if value_range and not value_range[0] < value_range[1]:
-            raise PellucidError(
-                f"a range of values must rise, as in 0-4095; got {value_range[0]:g}-{value_range[1]:g}."
-            )
+        self.threads, self.value_range = threads, value_range
+        if value_range is not None:
+            check_range(value_range)
         session, self.card = open_session(self.path, threads, engine)
         self.engine, self.ensemble = session.engine, ensemble
         self._run = _all_ways(session.run) if ensemble else session.run
@@ -84,6 +98,18 @@ class Denoiser:
         card: Card = self.card
         about = f"{self.name}, {card.channels} channels, for {card.noise}"
         return f"Denoiser({str(self.path)!r}: {about}, run by {self.engine})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._opener(1), ()
+
+    def with_threads(self, threads: int) -> Denoiser:
+        """Open the same model once more, with the same settings but so many threads."""
+        return self._opener(threads)()
+
+    def _opener(self, threads: int) -> Callable[[], Denoiser]:
+        # `runs/latest` may lead elsewhere by then.
+        path = self.path.resolve()
+        return partial(type(self), path, threads, self.engine, self.value_range, ensemble=self.ensemble)
 
     def __call__(self, image: NDArray[Any], report: Report | None = None) -> NDArray[Any]:
         """Denoise one image of any size.
@@ -133,10 +159,7 @@ class Denoiser:
             result = np.moveaxis(self.batch(planes)[..., 0], 0, 2)
         else:
             result = as_channels(self.batch(as_channels(unit, 3)[None])[0], given)
-        if self.value_range:
-            low, high = range_in_unit(image, self.value_range)
-            result = result * (high - low) + low
-        return from_unit(result, image)
+        return from_unit(result, image, self.value_range)
 
     def batch(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Denoise several images of one size.

@@ -1,202 +1,185 @@
-"""Denoising files, one or millions: what to read, where to write, and workers that keep the processor busy."""
+"""Denoising files, one or millions, in threads or processes that keep the processor busy."""
 
 from __future__ import annotations
 
 import os
-import signal
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from itertools import islice
-from multiprocessing import get_context
+import pickle
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from pellucid.common import PellucidError, Report, usable_processors
-from pellucid.images import MARK, Limits, find
-from pellucid.inference.denoiser import Denoiser
-from pellucid.inference.one_file import Job, Note, denoise_file
+from pellucid.common import PellucidError, Report, one_line, usable_processors
+from pellucid.images import Limits
+from pellucid.inference.denoiser import Denoise, Denoiser
+from pellucid.inference.jobs import STANDARD, Job
+from pellucid.inference.memory import Budget
+from pellucid.inference.notes import Note
+from pellucid.inference.one_file import denoise_file
+from pellucid.inference.workers import Died, in_processes, in_threads
 
 MANY = 200
 """From so many files on, processes are worth starting."""
 
-CHUNK = 16
-"""Files that a worker process takes at a time."""
 
-Result = tuple[Path, list[Note], str | None]
-"""A file that was read, what is to be noted about its result, and the reason if there is none."""
-
-
-@dataclass
-class Outcome:
-    """What became of the jobs.
+@dataclass(frozen=True)
+class Result:
+    """What became of one file.
 
     Attributes
     ----------
-    written : files that were written
-    failed : the source and, in one sentence, the reason, of each that was not
-    notes : what a user should know of the results, with the number of files it holds for
+    source, target : as in the job
+    notes : what a user should know of the result
+    error : why there is none, in a sentence that names the file; None if it was written
     """
 
-    written: int = 0
-    failed: list[tuple[Path, str]] = field(default_factory=list)
-    notes: Counter[str] = field(default_factory=Counter)
-
-    def add(self, results: Sequence[Result]) -> None:
-        """Count some results."""
-        for source, notes, error in results:
-            if error is None:
-                self.written += 1
-                self.notes.update(note.text for note in notes)
-            else:
-                self.failed.append((source, error))
-
-
-def plan(
-    inputs: Sequence[str],
-    output: str | None,
-    *,
-    recursive: bool = False,
-    overwrite: bool = False,
-    skip_existing: bool = False,
-) -> list[Job]:
-    """Find the files to read, and name the files to write.
-
-    Parameters
-    ----------
-    inputs : image files, folders of images, or patterns such as `scans/*.png`
-    output : a file for a single input file, else a folder in which the tree of the inputs is mirrored; None writes
-        beside each input, as `name.denoised.png`
-    recursive : look into folders below the given ones, too
-    overwrite : outputs may replace files that exist
-    skip_existing : leave out inputs whose output exists
-
-    Raises
-    ------
-    PellucidError
-        If nothing is found, an output exists, an output is an input, or two inputs have the same output.
-    """
-    found = [pair for name in inputs for pair in find(name, recursive)]
-    single = len(found) == 1 and len(inputs) == 1 and not Path(inputs[0]).is_dir()
-    jobs = [Job(path, _target(path, relative, output, single)) for path, relative in found]
-    if output is None:  # the results of an earlier run are not images to denoise
-        made = {job.target for job in jobs}
-        jobs = [job for job in jobs if job.source not in made or str(job.source) in inputs]
-    sources = {job.source.resolve() for job in jobs}
-    targets: set[Path] = set()
-    kept = []
-    for job in jobs:
-        place = job.target.resolve()
-        if place in sources:
-            raise PellucidError(f"{job.target} is an input; inputs are never replaced. Choose another -o.")
-        if place in targets:
-            raise PellucidError(f"two inputs would be written to {job.target}. Denoise them one by one, or rename one.")
-        targets.add(place)
-        if job.target.exists() and not overwrite:
-            if skip_existing:
-                continue
-            raise PellucidError(
-                f"{job.target} exists already. Add --overwrite or --skip-existing, or choose another -o."
-            )
-        kept.append(job)
-    return kept
-
-
-def _target(path: Path, relative: Path, output: str | None, single: bool) -> Path:
-    if output is None:
-        return path.with_name(f"{path.stem}{MARK}{path.suffix}")
-    if single and not Path(output).is_dir() and not output.endswith(("/", os.sep)):
-        return Path(output)
-    return Path(output) / relative
+    source: Path | str
+    target: Path | str
+    notes: tuple[Note, ...] = ()
+    error: PellucidError | None = None
 
 
 def denoise_files(
-    denoiser: Denoiser,
+    denoiser: Denoise,
     jobs: Sequence[Job],
     *,
     workers: int = 0,
     memory: int = 0,
     limits: Limits | None = None,
-    report: Report | None = None,
     strict: bool = False,
-) -> Outcome:
-    """Denoise files in parallel; one that fails is noted, and the rest go on.
+    report: Report | None = None,
+) -> Generator[Result, None, None]:
+    """Denoise one file or millions; yield what became of each, as they are done.
 
-    Each worker reads, runs and writes one file at a time, and the disk is waited for once, at the end. Workers are
-    threads, or for `MANY` files and more, processes: with small images, threads would wait for Python's lock more than
-    they work. Ctrl-C lets the files at hand be finished, and starts no more.
+    Whatever goes wrong with a file, even if it ends the process that works on it, is that file's failure, and the rest
+    go on. Closing the generator and Ctrl-C let the files at hand be finished, and start no more; a file that is alone
+    is left unwritten.
 
     Parameters
     ----------
-    denoiser : for more than one worker, best made with `threads=1`
-    jobs : from `plan`
-    workers : files at a time; 0 takes one for each processor, 1 if `memory` is given
-    memory : the most that the process may occupy, in bytes; 0 for no bound. Files that can be streamed then are.
+    denoiser : a `Denoiser`, or another function from image to image, as a classical filter
+    jobs : the files to read and to write, as from `plan`
+    workers : files at a time; 0 takes one for each processor
+    memory : the most that the process may occupy (peak resident set), in bytes; 0 for no bound
     limits : on the files that are read
-    report : called with the number of files done
     strict : images outside of what the model was trained for fail, and are not written
+    report : called with the number of rows done, where a single large image is worked on
+
+    Raises
+    ------
+    PellucidError
+        At once, if `workers` or `memory` is out of range. Later, if worker processes cannot be started.
 
     Notes
     -----
-    A script that calls this for `MANY` files must do so under `if __name__ == "__main__":`, as for any pool of
-    processes.
+    The processors are shared out among the files at hand: a single file is run by as many threads of the engine as
+    there are processors, of fewer files than processors each gets several, and of more files each gets one. A
+    `Denoiser` that was made with a number of threads keeps it.
+
+    For `MANY` files and more, workers are processes: with small images, threads would wait for Python's lock more than
+    they work. A script that calls this for so many files must do so under `if __name__ == "__main__":`. What cannot
+    be pickled stays in threads. A file during which a process dies is tried once more at the end, alone: the system may
+    have ended the process for what another one did.
+
+    With `memory`, TIFF and `.npy` files are streamed by a `Denoiser`, and files are taken one after the other, each
+    by all processors, since the promise is about the whole process. Other files are read whole, whatever it takes.
+
+    The disk is waited for once, at the end.
     """
-    outcome = Outcome()
-    count = workers or (1 if memory else usable_processors())
-    chosen = limits or Limits()
-    processes = count > 1 and len(jobs) >= MANY and not memory
-    size = CHUNK if processes else 1
-    chunks = iter([jobs[start : start + size] for start in range(0, len(jobs), size)])
-    with _pool(denoiser, count, processes) as pool:
+    if workers < 0:
+        raise PellucidError(
+            f"the number of files at a time must be 0 (one for each processor) or more; got {workers}.",
+            argument="workers",
+        )
+    if memory < 0:
+        raise PellucidError(f"a bound on memory must be 0 (none) or more bytes; got {memory}.", argument="memory")
+    if memory and workers > 1:
+        raise PellucidError(
+            f"within a bound on memory, files are denoised one after the other, not {workers} at a time.",
+            argument="workers memory",
+        )
+    return _results(denoiser, jobs, 1 if memory else workers, memory, limits or Limits(), strict, report)
 
-        def start(chunk: Sequence[Job]) -> Future[list[Result]]:
-            if processes:
-                return pool.submit(_in_worker, chunk, chosen, strict)
-            return pool.submit(_denoise_some, denoiser, chunk, memory, chosen, strict)
 
-        running = {start(chunk) for chunk in islice(chunks, 2 * count)}
-        try:
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    outcome.add(future.result())
-                    running |= {start(chunk) for chunk in islice(chunks, 1)}
-                if report:
-                    report(outcome.written + len(outcome.failed))
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
+def _results(
+    denoiser: Denoise,
+    jobs: Sequence[Job],
+    workers: int,
+    memory: int,
+    limits: Limits,
+    strict: bool,
+    report: Report | None,
+) -> Generator[Result, None, None]:
+    budget = Budget(denoiser, memory) if memory and isinstance(denoiser, Denoiser) else None
+    work = partial(_attempt, limits=limits, strict=strict)
+    if len(jobs) == 1:
+        yield work(denoiser, jobs[0], budget=budget, report=report)
+        return
+    count = min(workers or usable_processors(), len(jobs))
+    packed = _packed(partial(work, denoiser, durable=False)) if count > 1 and len(jobs) >= MANY else None
+    if packed:
+        yield from _in_processes(packed, jobs, count)
+    else:
+        shared = partial(work, _sharing(denoiser, count), budget=budget, durable=False)
+        for _, result in in_threads(shared, jobs, count):
+            yield result
     if hasattr(os, "sync"):
         os.sync()
-    return outcome
 
 
-def _pool(denoiser: Denoiser, count: int, processes: bool) -> Executor:
-    if not processes:
-        return ThreadPoolExecutor(count)
-    # Started afresh, not forked: a fork would inherit the engine's locks without its threads.
-    settings = (denoiser.path, denoiser.engine, denoiser.value_range, denoiser.ensemble)
-    return ProcessPoolExecutor(count, get_context("spawn"), _begin_worker, settings)
+def _in_processes(work: bytes, jobs: Sequence[Job], count: int) -> Iterable[Result]:
+    suspects = []
+    for job, answer in in_processes(work, jobs, count):
+        if isinstance(answer, Died):
+            suspects.append(job)
+        else:
+            yield answer
+    for job, answer in in_processes(work, suspects, 1):
+        died = isinstance(answer, Died)
+        yield _failed(job, f"{job.name}: the process that worked on it {answer.how}.") if died else answer
 
 
-_opened: list[Denoiser] = []  # in a worker process, its own model
+def _packed(work: object) -> bytes | None:
+    """Pickle a function for other processes; None if that cannot be done, as with a function within another."""
+    try:
+        return pickle.dumps(work)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
 
 
-def _begin_worker(path: Path, engine: str, value_range: tuple[float, float] | None, ensemble: bool) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one alone decides
-    _opened.append(Denoiser(path, 1, engine, value_range, ensemble=ensemble))
+def _sharing(denoiser: Denoise, count: int) -> Denoise:
+    """Return a denoiser that leaves processors to others, of which there are `count` at a time."""
+    if not isinstance(denoiser, Denoiser) or denoiser.threads or count == 1:
+        return denoiser
+    return denoiser.with_threads(max(1, usable_processors() // count))
 
 
-def _in_worker(jobs: Sequence[Job], limits: Limits, strict: bool) -> list[Result]:
-    return _denoise_some(_opened[0], jobs, 0, limits, strict)
+def _attempt(
+    denoiser: Denoise,
+    job: Job,
+    *,
+    limits: Limits,
+    strict: bool,
+    budget: Budget | None = None,
+    durable: bool = True,
+    report: Report | None = None,
+) -> Result:
+    """Denoise one file; whatever is raised is its failure."""
+    try:
+        notes = denoise_file(denoiser, job, limits=limits, strict=strict, budget=budget, durable=durable, report=report)
+    except PellucidError as error:
+        text = str(error) if job.name in str(error) else f"{job.name}: {error}"
+        return _failed(job, text, error.argument)
+    except MemoryError:
+        return _failed(job, f"{job.name}: there is not enough memory for it.")
+    except Exception as error:
+        if job.target == STANDARD and isinstance(error, BrokenPipeError):
+            raise  # nobody reads the output
+        reason = one_line(error).rstrip(".") or "no more is known"
+        return _failed(job, f"{job.name}: unexpected {type(error).__name__}: {reason}.")
+    return Result(job.source, job.target, notes)
 
 
-def _denoise_some(denoiser: Denoiser, jobs: Sequence[Job], memory: int, limits: Limits, strict: bool) -> list[Result]:
-    results: list[Result] = []
-    for job in jobs:
-        try:
-            notes = denoise_file(denoiser, job, memory, limits, durable=False, strict=strict)
-            results.append((job.source, notes, None))
-        except PellucidError as error:
-            results.append((job.source, [], str(error)))
-    return results
+def _failed(job: Job, text: str, argument: str = "") -> Result:
+    # A new error: one that was raised would hold on to the image by its traceback.
+    return Result(job.source, job.target, error=PellucidError(text, argument=argument))

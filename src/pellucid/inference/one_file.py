@@ -2,100 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-from pellucid.common import PellucidError, Report, one_line
-from pellucid.domain import Finding, check
-from pellucid.images import Limits, Picture, read_picture, to_unit, write_picture
-from pellucid.inference.denoiser import Denoiser
+from pellucid.common import Report
+from pellucid.domain import check
+from pellucid.images import Limits, Picture, from_unit, layout_of, read_picture, to_unit, write_picture
+from pellucid.inference.denoiser import Denoise, Denoiser
+from pellucid.inference.jobs import STANDARD, Job
+from pellucid.inference.memory import Budget
+from pellucid.inference.notes import Note, Notes
 from pellucid.inference.streaming import can_stream, denoise_stream
 
 
-@dataclass(frozen=True)
-class Job:
-    """One file to read and the file to write."""
-
-    source: Path
-    target: Path
-
-
-class Note(NamedTuple):
-    """What a user should know of a result: a text that is the same for every file, and the figures of this one."""
-
-    text: str
-    figures: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.text} ({self.figures})" if self.figures else self.text
-
-
 def denoise_file(
-    denoiser: Denoiser,
+    denoiser: Denoise,
     job: Job,
-    memory: int = 0,
-    limits: Limits | None = None,
-    report: Report | None = None,
     *,
-    durable: bool = True,
+    limits: Limits | None = None,
     strict: bool = False,
-) -> list[Note]:
+    budget: Budget | None = None,
+    durable: bool = True,
+    report: Report | None = None,
+) -> tuple[Note, ...]:
     """Denoise one file; return what a user should know of the result.
 
     Parameters
     ----------
-    denoiser, job, memory, limits : as in `many_files.denoise_files`
-    report : called with the number of rows done, while a large image is worked on
+    denoiser, limits, strict : as in `denoise_files`
+    job : the file to read and the file to write
+    budget : of memory, for a model; a file that can be streamed then is
     durable : wait until the file is on disk
-    strict : refuse an image outside of what the model was trained for
+    report : called with the number of rows done, while a large image is worked on
 
     Raises
     ------
     PellucidError
         If the file cannot be read, is refused, or the result cannot be written.
     """
-    judge = Judge(str(job.source), strict)
-    if memory and can_stream(job.source):
-        denoise_stream(denoiser, job.source, job.target, memory, report, judge)
-        return judge.notes
-    picture = read_picture(job.source, limits=limits or Limits())
-    clean, notes = denoise_picture(denoiser, picture, judge, report)
-    write_picture(job.target, clean, durable=durable)
-    return notes
+    notes = Notes(job.name, strict=strict)
+    if budget and isinstance(denoiser, Denoiser) and can_stream(job.source) and job.target != STANDARD:
+        denoise_stream(denoiser, Path(job.source), Path(job.target), budget, report, notes)
+        return notes.all
+    clean = _denoise_picture(denoiser, _read(job, limits or Limits()), notes, report)
+    if job.target == STANDARD:
+        write_picture(sys.stdout.buffer, clean)
+        sys.stdout.buffer.flush()
+    else:
+        write_picture(job.target, clean, durable=durable)
+    return notes.all
 
 
-class Judge:
-    """Takes what was found of an image before it is denoised: notes it or, if `strict`, refuses the image."""
-
-    def __init__(self, name: str, strict: bool) -> None:
-        self.name, self.strict = name, strict
-        self.notes: list[Note] = []
-
-    def __call__(self, findings: Sequence[Finding]) -> None:
-        """Note each finding once."""
-        if findings and self.strict:
-            said = "; ".join(map(str, findings))
-            raise PellucidError(
-                f"{one_line(self.name)} was refused, as --strict asks: {said}. Leave --strict out to denoise it."
-            )
-        known = {note.text for note in self.notes}
-        self.notes += [Note(one.sentence, one.figures) for one in findings if one.sentence not in known]
+def _read(job: Job, limits: Limits) -> Picture:
+    if job.source == STANDARD:
+        return read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name=job.name)
+    return read_picture(job.source, limits=limits)
 
 
-def denoise_picture(
-    denoiser: Denoiser, picture: Picture, judge: Judge, report: Report | None = None
-) -> tuple[Picture, list[Note]]:
-    """Denoise every page of a picture, once all have passed the judge; return it, and what a user should know of it."""
+def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: Report | None) -> Picture:
+    """Denoise every page of a picture, once all have been looked at."""
+    notes.add(picture.form.notes)
+    if not isinstance(denoiser, Denoiser):  # it has no card to compare with
+        return replace(picture, pages=tuple(from_unit(denoiser(to_unit(page)), page) for page in picture.pages))
     for page in picture.pages:
-        judge(check(denoiser.card, page, denoiser.value_range))
-    notes = [*judge.notes, *map(Note, picture.form.notes)]
-    given = to_unit(picture.pages[0][:1, :1]).shape[2]
-    if given != denoiser.card.channels:
-        notes.append(
-            Note("a gray model took a colour image channel by channel")
-            if given == 3
-            else Note("a colour model took a gray image as three equal channels")
-        )
-    return replace(picture, pages=tuple(denoiser(page, report) for page in picture.pages)), notes
+        notes.found(check(denoiser.card, page, denoiser.value_range))
+    first = picture.pages[0]
+    notes.channels(denoiser.card, layout_of(first.shape, first.dtype).colours)
+    return replace(picture, pages=tuple(denoiser(page, report) for page in picture.pages))

@@ -7,7 +7,7 @@ the input nor the output is ever whole in memory.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Report, atomic
 from pellucid.domain import MEMORY, SIDE, Finding, check_rows
-from pellucid.images import Limits, NpyRows, Rows, TiffRows, probe
+from pellucid.images import Limits, NpyRows, Rows, TiffRows, layout_of, probe
 from pellucid.inference.denoiser import Denoiser
-from pellucid.inference.memory import fit_core
+from pellucid.inference.memory import Budget
+from pellucid.inference.notes import Notes
 from pellucid.inference.tiling import Tiling
 
 if TYPE_CHECKING:
@@ -33,18 +34,18 @@ TILE = 256
 _SPARSE = 16  # lines of segments in a file, from which on four of them are decoded to be looked at
 
 
-def can_stream(path: Path) -> bool:
+def can_stream(path: Path | str) -> bool:
     """Say whether a file is of a format that can be read in bands."""
-    return path.suffix.lower() in (".npy", ".tif", ".tiff")
+    return Path(path).suffix.lower() in (".npy", ".tif", ".tiff")
 
 
 def denoise_stream(
     denoiser: Denoiser,
     source: Path,
     target: Path,
-    memory: int,
+    budget: Budget,
     report: Report | None = None,
-    judge: Callable[[Sequence[Finding]], None] | None = None,
+    notes: Notes | None = None,
 ) -> None:
     """Denoise a TIFF or `.npy` file into another of the same format within a bound on memory.
 
@@ -52,20 +53,22 @@ def denoise_stream(
     ----------
     denoiser : the model
     source, target : files of the same format; `target` appears whole or not at all
-    memory : the most that the process may occupy (peak resident set), in bytes
+    budget : of memory, for this model
     report : called with the number of rows done
-    judge : called with what `domain.check_rows` finds, before `target` is begun; it may raise
+    notes : what is found of the image before `target` is begun goes there, and may refuse it
 
     Raises
     ------
     PellucidError
-        If the file cannot be read in bands, is damaged, or `memory` is too small; the text says how much it takes.
+        If the file cannot be read in bands, is damaged or refused, or the budget is too small; the text says how much
+        it takes.
     """
     with contextlib.ExitStack() as stack:
         rows, page = _open(source, stack)
-        tiling = fit_core(denoiser, memory, lambda tiling: _band_bytes(rows, tiling))
-        if judge:
-            judge(_check(denoiser, rows))
+        tiling = budget.tiling(lambda tiling: _band_bytes(rows, tiling))
+        if notes:
+            notes.found(_check(denoiser, rows))
+            notes.channels(denoiser.card, layout_of(rows.shape, rows.dtype).colours)
         bands = _bands(denoiser, rows, tiling, report)
         with atomic(target) as temporary:
             if page is None:

@@ -67,7 +67,7 @@ class Tiling:
     @property
     def margin(self) -> int:
         """The halo rounded up to the grid, so that what is read begins on it, too."""
-        # At least one cell: the mirrored rows behind an edge off the grid come from there.
+        # At least one cell: the rows mirrored outwards at an edge off the grid come from there.
         return -(-max(self.halo, 1) // self.multiple_of) * self.multiple_of
 
     @property

@@ -16,7 +16,7 @@ from pellucid.noise.corruptions import (
     parse,
     varies,
 )
-from pellucid.noise.doubts import doubts
+from pellucid.noise.doubts import Doubt, doubts
 from pellucid.noise.findings import Inspection
 from pellucid.noise.impulses import candidates, decide, repair
 from pellucid.noise.inspecting import inspect
@@ -29,6 +29,7 @@ __all__ = [
     "Batch",
     "Chain",
     "Corruption",
+    "Doubt",
     "Gaussian",
     "Inspection",
     "Masking",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pellucid.noise.families import black_mean
 from pellucid.noise.findings import Inspection
 from pellucid.noise.level import NONE, UNCLEAR
@@ -19,9 +21,17 @@ _GROWING = ("poisson", "speckle", "poisson+gaussian")
 _LEAST_JUDGED = 0.02
 
 
-def doubts(found: Inspection) -> tuple[str, ...]:
+class Doubt(NamedTuple):
+    """A warning, and the argument of `Denoiser` to give, by its name, where that is the remedy."""
+
+    text: str
+    argument: str = ""
+
+
+def doubts(found: Inspection) -> tuple[Doubt, ...]:
     """Return the warnings that belong to what was found, the gravest first."""
-    return tuple(text for group in (_of_level, _of_clipping, _of_pattern, _of_values) for text in group(found))
+    texts = (text for group in (_of_level, _of_clipping, _of_pattern) for text in group(found))
+    return (*(Doubt(text) for text in texts), *_of_values(found))
 
 
 def _of_level(found: Inspection) -> list[str]:
@@ -84,13 +94,13 @@ def _of_pattern(found: Inspection) -> list[str]:
     for name, level in (("rows", found.rows), ("columns", found.columns)):
         if level:
             texts.append(
-                f"Whole {name} are shifted, by {level:.2g} on average: `--noise` has no such kind; subtract it "
-                "first, or train on pairs."
+                f"Whole {name} are shifted, by {level:.2g} on average: no kind of noise to train with is like that; "
+                "subtract it first, or train on pairs."
             )
     if found.wave:
         texts.append(
-            f"A regular pattern runs through the images, {found.wave[1]:.3g} pixels long: `--noise` has no such kind; "
-            "filter it out first."
+            f"A regular pattern runs through the images, {found.wave[1]:.3g} pixels long: no kind of noise to train "
+            "with is like that; filter it out first."
         )
     if found.blocking > _BLOCKS:
         texts.append(
@@ -99,21 +109,22 @@ def _of_pattern(found: Inspection) -> list[str]:
     return texts
 
 
-def _of_values(found: Inspection) -> list[str]:
+def _of_values(found: Inspection) -> list[Doubt]:
     values = found.values
-    texts = []
+    given = []
     if values.stretch > 1:
-        texts.append(
+        text = (
             f"16-bit images that reach only {values.high:g}: levels are given for white at {values.white:g}. Scale "
-            f"training images to that, and denoise with `--range 0-{values.white:g}`."
+            f"training images to that, and denoise with the range of values 0-{values.white:g}."
         )
+        given.append(Doubt(text, "value_range"))
     if values.low > _OFFSET * values.white and values.bits and found.level.kind in _GROWING:
-        texts.append(
+        text = (
             f"No value is below {values.low:g}: if that is the camera's black, the strength is not right; scale "
-            f"training images from it, and denoise with `--range {values.low:g}-{values.white:g}`."
+            f"training images from it, and denoise with the range of values {values.low:g}-{values.white:g}."
         )
+        given.append(Doubt(text, "value_range"))
     if values.outside:
-        texts.append(
-            f"Values leave [0, 1] ({values.low:.2f} to {values.high:.2f}): the noise was taken as not clipped."
-        )
-    return texts
+        text = f"Values leave [0, 1] ({values.low:.2f} to {values.high:.2f}): the noise was taken as not clipped."
+        given.append(Doubt(text))
+    return given

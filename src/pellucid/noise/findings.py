@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,23 +69,23 @@ class Inspection:
         """Whether nothing was found that a network could learn to remove."""
         return self.level.kind == NONE and not any(self.impulses.shares)
 
-    def command(self, images: str = "IMAGES") -> str:
-        """Return the command that trains against this noise; `images`: what the user called the inspected images."""
-        recipe = " --recipe photos" if self.side > _LARGE else ""
-        return f"pellucid train {shlex.quote(images) if self.clean else 'CLEAN_IMAGES'}{recipe} --noise {self.noise}"
+    @property
+    def large(self) -> bool:
+        """Whether the images are learnt as patches, as photographs are."""
+        return self.side > _LARGE
 
     @property
     def advice(self) -> str:
-        """The mode of training that fits, in a sentence that ends with a colon; `command` follows."""
+        """The mode of training that fits, in a sentence that ends with a colon; what trains like that may follow."""
         if self.clean:
             return "Train on these images as the clean ones, with noise of the strength that you expect:"
         if self.level.kind == UNCLEAR and not any(self.impulses.shares):
             return "Train on clean images of the same kind; this noise is a usual one, not one that was measured:"
         return "Train on clean images of the same kind, with this noise added:"
 
-    def plain(self, warnings: Sequence[str]) -> dict[str, Any]:
-        """Return all, with the recommendation and the given warnings, for `write_json`."""
-        return {**dataclasses.asdict(self), "noise": self.noise, "command": self.command(), "warnings": warnings}
+    def plain(self) -> dict[str, Any]:
+        """Return all as plain numbers, texts and lists, with the noise to train against."""
+        return {**dataclasses.asdict(self), "noise": self.noise}
 
     def _spread_noise(self) -> str:
         level = self.level

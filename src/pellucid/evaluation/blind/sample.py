@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from pellucid.common import PellucidError
-from pellucid.images import MARK, Image, middle, read_image, to_unit
-from pellucid.images import find as find_files
+from pellucid.datasets import evenly
+from pellucid.images import MARK, Image, ValueRange, find_images, middle, read_image, to_unit
 
 SIDE = 512
 """Of larger images, the square of this side in the middle is used."""
@@ -42,7 +40,7 @@ class Files:
     """Image files that are read when they are asked for; `value_range` as in `pellucid.Denoiser`."""
 
     paths: Sequence[Path]
-    value_range: tuple[float, float] | None = None
+    value_range: ValueRange | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -56,27 +54,17 @@ class Files:
             If it cannot be read, or the range does not apply to it.
         """
         path = self.paths[index]
-        array = read_image(path)
-        unit = to_unit(array, str(path))
-        if self.value_range is None:
-            return unit
-        low, high = self.value_range
-        if not low < high:
-            raise PellucidError(f"a range of values must rise, as in 0-4095; got {low:g}-{high:g}.")
-        if not np.issubdtype(array.dtype, np.unsignedinteger):
-            raise PellucidError(f"a range of values applies to integer images; {path} is {array.dtype}.")
-        top = np.float32(np.iinfo(array.dtype).max)
-        return np.asarray((unit * top - np.float32(low)) / np.float32(high - low), dtype=np.float32)
+        return to_unit(read_image(path), str(path), self.value_range)
 
 
-def find(
+def find_shots(
     inputs: Sequence[str], second: str | os.PathLike[str] | None = None, *, recursive: bool = False
 ) -> list[list[Path]]:
     """Find the files to judge by, and their second shots.
 
     Parameters
     ----------
-    inputs, recursive : as in `images.find`; what pellucid denoised beside its inputs is left out
+    inputs, recursive : as in `images.find_images`; what pellucid denoised beside its inputs is left out
     second : a file for a single image, or a folder that holds a file of the same name for each; None if there is none
 
     Returns
@@ -88,7 +76,7 @@ def find(
     PellucidError
         If a folder holds no images, or an image has no second shot.
     """
-    found = {path: below for name in inputs for path, below in find_files(name, recursive)}
+    found = {path: below for name in inputs for path, below in find_images(name, recursive=recursive).items()}
     found = {path: below for path, below in found.items() if not path.stem.endswith(MARK) or str(path) in inputs}
     first = list(found)
     if second is None:
@@ -155,7 +143,7 @@ def _some(images: Images, indices: list[int], pixels: int) -> list[tuple[int, Im
     """Take pieces of images, evenly spread over `indices`, of about `pixels` pixels in all."""
     first = _piece(images, indices[0])
     count = min(len(indices), max(1, round(pixels / (first.shape[0] * first.shape[1]))))
-    spread = [indices[place * len(indices) // count] for place in range(count)]
+    spread = [indices[place] for place in evenly(len(indices), count)]
     return [(index, _piece(images, index)) for index in spread]
 
 
