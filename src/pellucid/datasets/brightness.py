@@ -29,7 +29,11 @@ def gains(pairs: PairedImages) -> tuple[list[float], list[float]]:
 
 
 def doubt(split: Split) -> list[str]:
-    """Return a line to say if the training pairs differ in brightness or contrast, else nothing."""
+    """Return lines on what is doubtful of the data: files left out, and pairs that differ in brightness or contrast."""
+    return [*(f"note: {note}" for note in split.notes), *_differing(split)]
+
+
+def _differing(split: Split) -> list[str]:
     if not isinstance(split.train, PairedImages):
         return []
     slopes, offsets = gains(split.train)

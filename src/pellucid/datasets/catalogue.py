@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import zipfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from pellucid.datasets.pairs import load_pairs
 from pellucid.datasets.sources import ArrayImages, FileImages
 from pellucid.datasets.split import PARTS, Split, assemble, split, split_official
 from pellucid.datasets.strokes import draw_digits
-from pellucid.images import SUFFIXES, find_images, read_array
+from pellucid.images import SUFFIXES, find_images, other_files, read_array
 
 NAMED = {
     "mnist": "handwritten digits, 28x28 gray, 60,000 to train and 10,000 to test",
@@ -121,18 +122,33 @@ def _load_folder(folder: Path, validation: float, seed: int, labels: bool) -> Sp
     if "train" not in parts or "test" not in parts:
         found = list(find_images(folder, recursive=True))
         whole = FileImages(found, by_folder({folder: found}) if labels else None)
-        return split(folder.resolve().name, whole, str(folder), validation, seed)
+        parted = split(folder.resolve().name, whole, str(folder), validation, seed)
+        return dataclasses.replace(parted, notes=(*whole.notes, *_passed_over(folder)))
     # One collection, so that all parts agree on the number of channels.
     files = {part: list(find_images(place, recursive=True)) for part, place in parts.items()}
     known = by_folder({parts[part]: paths for part, paths in files.items()}) if labels else None
     together = FileImages([path for paths in files.values() for path in paths], known)
-    places = np.split(np.arange(len(together)), np.cumsum([len(paths) for paths in files.values()])[:-1])
+    ends = np.cumsum([len(paths) for paths in files.values()])
+    places = np.split(np.arange(len(together)), np.searchsorted(together.kept, ends[:-1]))
     images = {part: together.subset(place) for part, place in zip(files, places, strict=True)}
+    for part, place in parts.items():
+        if not len(images[part]):
+            raise PellucidError(f"{place} holds no image that can be used: {' '.join(together.left_out[:3])}")
+    notes = (*together.notes, *_passed_over(folder))
     name = folder.resolve().name
     if "validation" not in images:
-        return split_official(name, images["train"], images["test"], str(folder), validation, seed)
+        parted = split_official(name, images["train"], images["test"], str(folder), validation, seed)
+        return dataclasses.replace(parted, notes=notes)
     whole = together.subset(np.concatenate([places[list(files).index(part)] for part in ("train", "validation")]))
-    return assemble(name, images["train"], images["validation"], images["test"], whole, str(folder))
+    parted = assemble(name, images["train"], images["validation"], images["test"], whole, str(folder))
+    return dataclasses.replace(parted, notes=notes)
+
+
+def _passed_over(folder: Path) -> tuple[str, ...]:
+    """A line on files of other kinds; nothing if there are none."""
+    others = other_files(folder)
+    kinds = ", ".join(f"{count:,} {ending}" for ending, count in others.most_common())
+    return (f"passed over {others.total():,} files that are no images which pellucid reads: {kinds}",) if others else ()
 
 
 def _load_npz(path: Path, validation: float, seed: int, labels: bool) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -112,9 +113,9 @@ def load_pairs(
     if places[0].resolve() == places[1].resolve():
         raise PellucidError(f"noisy and clean images are the same: {places[0]}. Give two folders, or two arrays.")
     if all(place.is_dir() for place in places):
-        names, pairs = _folders(*places)
+        names, pairs, notes = _folders(*places)
     elif all(place.suffix == ".npy" for place in places):
-        names, pairs = _arrays(*places)
+        (names, pairs), notes = _arrays(*places), ()
         if group:
             raise PellucidError("a group is found in file names, and arrays have none. Leave out the group.")
     else:
@@ -124,10 +125,11 @@ def load_pairs(
     train, chosen, test = divide(names, scenes(names, pairs.clean, group), validation, seed)
     whole = np.sort(np.concatenate([train, chosen]))
     learn, choose, judge, rest = (pairs.subset(indices) for indices in (train, chosen, test, whole))
-    return assemble(places[0].resolve().stem, learn, choose, judge, rest, f"{places[0]}, noisy {places[1]}")
+    parted = assemble(places[0].resolve().stem, learn, choose, judge, rest, f"{places[0]}, noisy {places[1]}")
+    return dataclasses.replace(parted, notes=notes)
 
 
-def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
+def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages, tuple[str, ...]]:
     """Match the files of two folders by name."""
     inner, outer = sorted((clean.resolve(), noisy.resolve()), key=lambda folder: -len(folder.parts))
     if inner.is_relative_to(outer):
@@ -152,6 +154,10 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
         )
     names = list(of_clean)
     images = [FileImages([paths[name] for name in names]) for paths in found]
+    both = sorted(set(images[0].kept) & set(images[1].kept))  # of a bad file, its partner is left out as well
+    notes = (*images[0].notes, *images[1].notes)
+    images = [one.subset(np.searchsorted(one.kept, both)) for one in images]
+    names = [names[place] for place in both]
     differing = [
         f"{name} ({_shape(a)} clean, {_shape(b)} noisy)"
         for name, a, b in zip(names, images[0].shapes, images[1].shapes, strict=True)
@@ -162,7 +168,7 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
             f"{len(differing):,} of {len(names):,} pairs differ in size or channels: {named(differing)}. Expected "
             "images of one size, both gray or both in colour."
         )
-    return names, PairedImages(*images)
+    return names, PairedImages(*images), notes
 
 
 def _arrays(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:

@@ -17,12 +17,12 @@ FEW = 4
 """So many images, or fewer, are split by place: whole ones would leave too few to learn from, or to judge by."""
 
 GAP = 40
-"""Pixels between two parts of an image: more than the networks see around a pixel, so that no part sees another."""
+"""Pixels between two parts of an image, more than the networks see around a pixel; fewer where images are small."""
 
 SHARES = (0.7, 0.12, 0.18)
 """Of an image's longer side: to learn from, to choose by, to judge by."""
 
-LEAST = 24
+LEAST = 16
 """Pixels that the smallest part has along that side, at least."""
 
 

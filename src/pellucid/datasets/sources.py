@@ -10,14 +10,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError
+from pellucid.common import PellucidError, one_line
 from pellucid.datasets.labels import Labels
 from pellucid.images import Image, as_channels, probe, read_image, scale_batch, to_unit
 from pellucid.noise import Batch
 
 CACHE_BYTES = 2**29
 """Decoded images of a folder are kept in memory up to this many bytes; the others are read again each time."""
+CHECKED = 2**28
+"""Pixels of a folder's files that are decoded at once, so that bad files are found before a training, not after it."""
 
+LEFT_OUT = 0.5
+"""The share of a folder's files that may be bad, and are left out; one always may."""
+
+_NAMED = 3  # bad files whose reasons an error gives
 _PIECE = 2**24  # bytes of an array that `content` yields together
 
 
@@ -113,18 +119,55 @@ class ArrayImages:
 class FileImages:
     """Image files of any sizes. Gray files in a colour collection are repeated into three channels.
 
+    Attributes
+    ----------
+    paths, shapes : of the images, and their (height, width, channels)
+    left_out : why files that were given are not among the images
+    kept : the places of the images among the paths that were given
+
     Raises
     ------
     PellucidError
-        When a file is read that is not an image.
+        If more files than `LEFT_OUT` of them cannot be read. Of many files all headers are read, but only the first
+        `CHECKED` pixels are decoded: what fails later raises this when it is read.
     """
 
     def __init__(self, paths: Sequence[Path], labels: Labels | None = None) -> None:
-        self.paths = tuple(paths)
-        self.labels = labels
-        self.shapes = [probe(path) for path in self.paths]  # height, width, channels
-        self.channels = max((channels for *_, channels in self.shapes), default=1)
         self._cache = _Cache()
+        self.left_out: list[str] = []
+        self.kept: list[int] = []
+        self.shapes: list[tuple[int, int, int]] = []
+        pixels = 0
+        for place, path in enumerate(paths):
+            try:
+                shape = probe(path)
+                pixels += shape[0] * shape[1]
+                if pixels <= CHECKED:
+                    to_unit(self._cache.read(path), one_line(path))
+            except PellucidError as error:
+                self.left_out.append(str(error))
+            else:
+                self.kept.append(place)
+                self.shapes.append(shape)
+        bad = len(self.left_out)
+        if bad and (bad == len(paths) or bad > max(1, LEFT_OUT * len(paths))):
+            first = " ".join(self.left_out[:_NAMED])
+            raise PellucidError(
+                first if bad == len(paths) == 1 else f"{bad:,} of {len(paths):,} images cannot be used: {first}"
+            )
+        self.paths = tuple(paths[place] for place in self.kept)
+        self.labels = labels.subset(np.array(self.kept, np.intp)) if labels else None
+        self.channels = max((channels for *_, channels in self.shapes), default=1)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A line on the files that were left out; nothing if there are none."""
+        bad = len(self.left_out)
+        if not bad:
+            return ()
+        more = f" And {bad - _NAMED:,} more." if bad > _NAMED else ""
+        given = bad + len(self.kept)
+        return (f"left out {bad:,} of {given:,} images: {' '.join(self.left_out[:_NAMED])}{more}",)
 
     def __len__(self) -> int:
         return len(self.paths)

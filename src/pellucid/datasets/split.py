@@ -22,8 +22,9 @@ TEST = 0.1
 class Split:
     """Images to learn from, to choose by, and to judge by.
 
-    `train` and `validation` never overlap `test`, and nothing may be chosen by `test`. `about` says in one line what
-    the data is, and `place` where it was found. `training_part` is `train` and `validation` together.
+    `train` and `validation` never overlap `test`, and nothing may be chosen by `test`. `training_part` is `train` and
+    `validation` together. `about` says in one line what the data is, `place` where it was found, and `notes` what a
+    user should know of it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Split:
     training_part: Images
     about: str
     place: str
+    notes: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:

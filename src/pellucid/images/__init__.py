@@ -12,7 +12,7 @@ from pellucid.images.contract import (
 )
 from pellucid.images.depths import camera_white, largest
 from pellucid.images.figures import gallery, save_figure
-from pellucid.images.finding import MARK, find_images
+from pellucid.images.finding import MARK, find_images, other_files
 from pellucid.images.formats import (
     SUFFIXES,
     Form,
@@ -49,6 +49,7 @@ __all__ = [
     "largest",
     "layout_of",
     "middle",
+    "other_files",
     "probe",
     "read_array",
     "read_image",

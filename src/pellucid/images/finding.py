@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from pathlib import Path
 
 from pellucid.common import PellucidError
@@ -52,6 +53,16 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False) -> dic
     if not together:
         raise _none(f"in the folders that match {text!r}", links)
     return dict(sorted(together.items()))
+
+
+def other_files(folder: Path) -> Counter[str]:
+    """Count the files in a folder and below that are no images that pellucid reads, by their endings."""
+    found: Counter[str] = Counter()
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.suffix.lower() not in SUFFIXES and path.is_file():
+            found[path.suffix.lower() or "without an ending"] += 1
+    return found
 
 
 def _below(folder: Path, recursive: bool) -> tuple[dict[Path, Path], int]:

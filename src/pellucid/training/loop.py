@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from numpy.typing import NDArray
@@ -24,6 +25,11 @@ from pellucid.training.unreadable import TooManyError
 
 SETBACKS = 4
 """A training that diverges goes back so many times, each time with half the learning rate, before it gives up."""
+
+SETTLED = 300
+"""After fewer steps, the statistics of batch normalisation still hold much of where they began; they are taken anew."""
+
+_BATCHES = 20  # by which they are taken
 
 
 class Learner:
@@ -46,7 +52,7 @@ class Learner:
         from pellucid.training.folding import folded
         from pellucid.training.optimizers import make_optimizer
 
-        self.model, self.config = model, config
+        self.model, self.config, self._steps = model, config, config.epochs * steps
         self.network = folded(model)  # the same variables, in a graph that trains faster
         optimizer = make_optimizer(config.optimizer, config.learning_rate)
         loss = LOSSES[choose_loss(config, int(model.output_shape[-1]))]
@@ -90,6 +96,20 @@ class Learner:
         choosing = self.config.validate_on == "validation"
         if state.best < 0 or not choosing or loss < state.history[state.best].validation_loss:
             state.best, self.best_weights = state.epoch, self.model.get_weights()
+
+    def settle(self, training: Batches) -> None:
+        """Make the statistics of batch normalisation those of the present weights, if steps were too few for that."""
+        if self._steps >= SETTLED:
+            return
+        keras = require_keras()
+        layers = [layer for layer in self.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        usual = [layer.momentum for layer in layers]
+        for count, (noisy, _) in enumerate(islice(training.epoch(0), _BATCHES if layers else 0)):
+            for layer in layers:
+                layer.momentum = count / (count + 1)  # the mean over all batches so far
+            self.model(noisy, training=True)
+        for layer, momentum in zip(layers, usual, strict=True):
+            layer.momentum = momentum
 
     def save(self, checkpoints: Checkpoints, *, good: bool = False) -> None:
         """Write a checkpoint; `good` makes it the one that a diverging training goes back to."""
@@ -182,6 +202,7 @@ def fit(
         raise SystemExit(128 + asked())
     if learner.best_weights:
         learner.model.set_weights(learner.best_weights)
+    learner.settle(training)
 
 
 def _validate(learner: Learner, validation: Batches, asked: Asked) -> float | None:
