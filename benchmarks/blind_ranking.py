@@ -2,7 +2,7 @@
 
 Adds noise to clean images: the digits of a data set, and natural images, those of FOLDER or the few photographs that
 come with scikit-image. Every classical filter in every strength, the noisy image itself, a gross blur, a flat image and
-the models given with -m are then ranked by each score of `pellucid.noreference`, and by the true PSNR (mean squared
+the models given with -m are then ranked by each score of `evaluation.blind`, and by the true PSNR (mean squared
 error over all images, clipped to [0, 1]). The table holds Spearman's rank correlation of either ranking, and in
 brackets how many dB are lost by taking the denoiser that the score calls best. The reference filter of the held-out
 error is chosen on other images than those judged. Two shots, where the score needs them, are two draws of the noise.

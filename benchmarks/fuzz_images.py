@@ -2,8 +2,8 @@
 
     python benchmarks/fuzz_images.py --count 10000 --seed 0
 
-Valid files of every kind are mutated; child processes read them under limits of time and address space, and write
-again what they could read. Reported: exceptions other than PellucidError, crashes, hangs, memory beyond the limit,
+Valid files of every kind are mutated. Child processes read them under limits of time and address space, and write
+what they could read. Reported: exceptions other than PellucidError, crashes, hangs, memory beyond the limit,
 sentences of several lines, anything that a decoder says on the terminal, and pages that contradict the limits, the
 probe, or what is written from them. Offenders are saved. Exit code 1 if there are any.
 """
@@ -30,26 +30,8 @@ MEMORY = 2**30  # that reading may take, beyond what the imports have
 PIXELS = 2**20
 CHUNK = 500  # files for each child
 
-INTERESTING = (
-    0,
-    1,
-    2,
-    7,
-    8,
-    16,
-    127,
-    128,
-    255,
-    256,
-    32767,
-    65535,
-    2**24,
-    2**31 - 1,
-    2**31,
-    2**32 - 1,
-    2**63,
-    2**64 - 1,
-)
+_BORDERS = (0, 1, 2, 7, 8, 16, 127, 128, 255, 256, 32767, 65535)
+INTERESTING = (*_BORDERS, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)
 
 
 def valid_files() -> dict[str, bytes]:
@@ -63,7 +45,6 @@ def valid_files() -> dict[str, bytes]:
     byte = {shape: rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((13, 17), (13, 17, 3), (13, 17, 4))}
     gray, rgb, rgba = byte.values()
     byte[13, 17, 2] = rgba[..., 2:]
-    few = rgb // 128 * 128
     files: dict[str, bytes] = {}
 
     def keep(name: str, picture: Picture, suffix: str) -> None:
@@ -83,13 +64,19 @@ def valid_files() -> dict[str, bytes]:
         keep(f"gray{suffix}", Picture((gray,), form), suffix)
     for suffix in (".bmp", ".png", ".pgm", ".tif"):
         keep(f"bits{suffix}", Picture((gray > 99,), form), suffix)
-    for suffix in (".bmp", ".png", ".tif"):
-        keep(f"palette{suffix}", Picture((few,), Form(palette_bits=8)), suffix)
-    keep("alpha.bmp", Picture((rgba,)), ".bmp")
     keep("alpha.webp", Picture((rgba,), form), ".webp")
     keep("deep.pgm", Picture((gray.astype(np.uint16) * 257,)), ".pgm")
-    keep("palette-alpha.png", Picture((np.dstack([few, few[..., 0]]),), Form(palette_bits=4)), ".png")
     files["plain.ppm"] = b"P3\n# two\n2 2 15\n" + b" ".join(b"%d" % (value % 16) for value in range(12)) + b"\n"
+    for name, image in (("palette", Image.fromarray(rgb)), ("grays", Image.fromarray(gray))):
+        for kind, suffix in (("BMP", ".bmp"), ("PNG", ".png"), ("TIFF", ".tif")):
+            stream = io.BytesIO()
+            image.quantize(8).save(stream, kind)
+            files[name + suffix] = stream.getvalue()
+    stream = io.BytesIO()
+    Image.fromarray(rgb).quantize(16).save(stream, "PNG", bits=4, transparency=bytes(range(0, 240, 30)))
+    files["palette-alpha.png"] = stream.getvalue()
+    files["alpha.bmp"] = _bmp_with_alpha(rgba)
+    files["few-grays.png"] = _png_of_few_grays(gray)
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "maker"
     for kind in ("JPEG", "PNG", "WEBP"):
@@ -130,6 +117,29 @@ def valid_files() -> dict[str, bytes]:
         Image.fromarray(gray > 99).save(stream, "TIFF", compression=compression)
         files[f"{compression}.tif"] = stream.getvalue()
     return files
+
+
+def _bmp_with_alpha(page: np.ndarray) -> bytes:
+    """Return a BMP with the header of version 4, which Pillow does not write."""
+    height, width = page.shape[:2]
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII4II48x", 108, width, height, 1, 32, 3, page.size, 0, 0, 0, 0, *masks, 0x73524742)
+    start = struct.pack("<2sIHHI", b"BM", 14 + len(header) + page.size, 0, 0, 14 + len(header))
+    return start + header + page[::-1, :, [2, 1, 0, 3]].tobytes()
+
+
+def _png_of_few_grays(page: np.ndarray) -> bytes:
+    """Return a PNG of 4-bit grays, which Pillow does not write, of the size of a page."""
+    height, width = page.shape
+    rows = b"".join(b"\0" + bytes([0x5A] * -(-width // 2)) for _ in range(height))
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, content in (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 4, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ):
+        data += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return data
 
 
 def mutate(files: dict[str, bytes], seed: int, index: int) -> tuple[str, bytes]:
@@ -239,7 +249,8 @@ def check(data: bytes, folder: Path) -> str:
             if probe(path, limits) != shape:
                 return f"probe says {probe(path, limits)}, the page is {shape}"
         stream = io.BytesIO()
-        write_picture(stream, picture)
+        alpha_in_bmp = picture.form.kind == "BMP" and picture.pages[0].shape[2:] == (4,)  # is not written as BMP
+        write_picture(stream, picture, ".png" if alpha_in_bmp else None)
         again = read_picture(stream.getvalue(), limits=limits)
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -250,7 +261,7 @@ def check(data: bytes, folder: Path) -> str:
 
 
 def work(folder: Path, seed: int, start: int, stop: int) -> None:
-    """Be a child: check files and say, before and after each, how it went."""
+    """Check files in a child process; print a line before and after each, with the result."""
     files = valid_files()
     for data in files.values():  # import what reading needs before memory is limited
         said = check(data, folder)
@@ -268,7 +279,7 @@ def work(folder: Path, seed: int, start: int, stop: int) -> None:
 
 
 def run(seed: int, start: int, stop: int) -> tuple[dict[int, str], int]:
-    """Run one child; return what it said of each file, and where to go on."""
+    """Run one child; return its result for each file, and the file to go on with."""
     command = [sys.executable, __file__, "--seed", str(seed), "--range", str(start), str(stop)]
     said: dict[int, str] = {}
     begun = start - 1

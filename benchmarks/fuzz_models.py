@@ -27,7 +27,7 @@ import re, resource, sys, warnings
 from pathlib import Path
 import numpy as np
 from pellucid import Denoiser
-from pellucid.errors import PellucidError
+from pellucid.common import PellucidError
 image = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
 engine, spare, valid = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 Denoiser(valid, threads=1, engine=engine)(image)

@@ -32,7 +32,7 @@ Array = NDArray[np.float32]
 
 
 def card_of(split: Split, noise: str) -> Card:
-    """Make a card as `workflow` does."""
+    """Make a card as training does."""
     patches = Patches(split.train, 64, 4, 0, Stream.TRAIN)
     batches = Batches(patches, parse(noise), 64, 0, Stream.TRAIN, fresh=True, shuffle=True)
     statistics = describe((noisy for noisy, _ in batches.epoch(1)), noise)

@@ -215,7 +215,7 @@ def edit_wiring(proto: Any, rng: random.Random) -> None:
 
 
 def edit_chain(proto: Any, rng: random.Random) -> None:
-    """Layers that fit one another behind the last: kernels, strides and widths as large as they may be, or larger."""
+    """Append layers that fit the last one: kernels, strides and widths as large as they may be, or larger."""
     from onnx import helper, numpy_helper
 
     if not proto.graph.node or len(proto.graph.input) != 1:

@@ -27,7 +27,7 @@ CHANGES = {
 
 
 def train(run: Path, options: list[str]) -> None:
-    """Train into the folder `run`, or go on with what stands there."""
+    """Train into the folder `run`, or continue the training that was begun there."""
     command = [sys.executable, "-m", "pellucid", "train"]
     if not (run / "scores.json").exists():
         begun = (run / "config.json").exists()
@@ -50,7 +50,7 @@ def main() -> None:
         with (run / "history.csv").open() as file:
             seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
         print(
-            f"| {name} | {build(config.model).count_params():,} | {len(seconds)} | {sum(seconds):.0f} "
+            f"| {name} | {build(config.network).count_params():,} | {len(seconds)} | {sum(seconds):.0f} "
             f"| {score['bce']:.4f} | {score['psnr']:.2f} | {score['ssim']:.3f} |",
             flush=True,
         )

@@ -3,7 +3,7 @@
 `python benchmarks/time_to_quality.py` trains a few epochs of the tutorial (`benchmarks/tutorial.py`, Keras on
 TensorFlow), then pellucid's default recipe, then the tutorial again, on the same cores. The goal is the tutorial's
 validation loss after 100 epochs, 0.0932, which it takes on the noisy test images; its time is 100 times its median
-epoch. pellucid is measured by the same images behind every epoch (`--validate-on test`, by which nothing is chosen):
+epoch. pellucid is measured on the same images after every epoch (`--validate-on test`, by which nothing is chosen):
 its time is that of all epochs, validation included, up to the first one whose loss is at or below the goal.
 """
 
@@ -34,7 +34,7 @@ def tutorial(epochs: int, folder: Path) -> list[float]:
 
 
 def pellucid(options: list[str], folder: Path) -> tuple[list[float], list[float]]:
-    """Train with pellucid; return the seconds since the start and the test BCE behind every epoch."""
+    """Train with pellucid; return the seconds since the start and the test BCE after every epoch."""
     run = folder / "run"
     command = [sys.executable, "-m", "pellucid", "train", "mnist", "--validate-on", "test", "--out", run]
     subprocess.run([*command, *options], check=True, stderr=subprocess.DEVNULL)
@@ -47,10 +47,8 @@ def pellucid(options: list[str], folder: Path) -> tuple[list[float], list[float]
 def main() -> None:
     """Run both in turn and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--tutorial-epochs", type=int, default=3, help="measured before and again behind pellucid's run"
-    )
-    parser.add_argument("options", nargs="*", help="for pellucid train, behind --")
+    parser.add_argument("--tutorial-epochs", type=int, default=3, help="measured before and again after pellucid's run")
+    parser.add_argument("options", nargs="*", help="for pellucid train, after --")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -178,8 +178,38 @@ def test_bad_archives(arrays: dict[str, np.ndarray], said: str, tmp_path: Path) 
 def test_too_few_images_empty_folder_and_no_such_place(tmp_path: Path) -> None:
     with pytest.raises(PellucidError, match="no images"):
         load(tmp_path)
-    pictures(tmp_path, count=1)
-    with pytest.raises(PellucidError, match="at least 3"):
+    write_image(tmp_path / "small.png", np.zeros((20, 30), np.uint8))
+    with pytest.raises(PellucidError, match="too small to be split by place: 30x20 pixels"):
         load(tmp_path)
     with pytest.raises(PellucidError, match="does not exist"):
         load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_few_images_are_split_by_place_with_gaps(count: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    whole = [rng.integers(0, 256, (60, 300) if index % 2 else (300, 60), dtype=np.uint8) for index in range(count)]
+    for index, image in enumerate(whole):
+        write_image(tmp_path / f"{index}.png", image)
+    split = load(tmp_path if count > 1 else tmp_path / "0.png")
+    assert "split by place" in split.about
+    seen = [np.zeros(image.shape, int) for image in whole]
+    for part in (split.train, split.validation, split.test):
+        assert len(part) == count
+        for index in range(count):
+            piece = np.rint(part[index][..., 0] * 255).astype(np.uint8)
+            assert part.size(index) == piece.shape
+            along = 1 if index % 2 else 0
+            assert piece.shape[1 - along] == 60
+            place = next(
+                start
+                for start in range(300 - piece.shape[along] + 1)
+                if np.array_equal(np.take(whole[index], range(start, start + piece.shape[along]), along), piece)
+            )
+            seen[index][(slice(None),) * along + (slice(place, place + piece.shape[along]),)] += 1
+    for one in seen:
+        assert one.max() == 1
+        used = one.max(axis=int(np.argmin(one.shape)))
+        edges = np.flatnonzero(np.diff(used))
+        assert len(edges) == 4
+        assert min(edges[1] - edges[0], edges[3] - edges[2]) >= 40

@@ -281,3 +281,16 @@ def test_real_frames_and_pages(real: Path, trained: Trained, command: Command, t
     assert (result.shape, result.dtype) == (read_image(frame).shape, np.uint16)
     with Image.open(tmp_path / "clean" / "01.png") as opened:
         assert (opened.mode, opened.size) == ("L", (256, 256))
+
+
+def test_a_note_says_what_is_not_written_as_it_came(trained: Trained, command: Command, tmp_path: Path) -> None:
+    colours, grays = (Image.fromarray(noise(30, 41, *rest)).quantize(20) for rest in ((3,), ()))
+    (tmp_path / "in").mkdir()
+    colours.save(tmp_path / "in" / "colours.png")
+    grays.save(tmp_path / "in" / "grays.bmp")
+    done = command("denoise", "in", "-o", "out", "-m", trained[0])
+    assert done.returncode == 0, done.stderr
+    assert "note: the palette is not kept: its colours are written as RGB (1 of 2 files)" in done.stderr
+    assert "note: the palette is not kept: its grays are written as 8-bit gray (1 of 2 files)" in done.stderr
+    assert read_image(tmp_path / "out" / "colours.png").shape == (30, 41, 3)
+    assert read_image(tmp_path / "out" / "grays.bmp").shape == (30, 41)

@@ -1,4 +1,4 @@
-"""The contract of networks and of the files written from them; a new network gets these tests free."""
+"""The contract of networks and of the files written from them; a new network gets these tests without a line here."""
 
 from __future__ import annotations
 

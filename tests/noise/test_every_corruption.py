@@ -1,4 +1,4 @@
-"""The contract of corruptions; a new kind gets these tests by its entry here."""
+"""The contract of corruptions; a new kind gets these tests by an entry in `EXAMPLES`."""
 
 from __future__ import annotations
 

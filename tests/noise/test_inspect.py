@@ -1,4 +1,4 @@
-"""`pellucid inspect`: estimates against known noise, and what it says of images that hold surprises."""
+"""`pellucid inspect`: estimates against known noise, and what it says of unusual images."""
 
 from __future__ import annotations
 

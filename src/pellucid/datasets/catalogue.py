@@ -18,7 +18,7 @@ from pellucid.datasets.pairs import load_pairs
 from pellucid.datasets.sources import ArrayImages, FileImages
 from pellucid.datasets.split import PARTS, Split, assemble, split, split_official
 from pellucid.datasets.strokes import draw_digits
-from pellucid.images import find_images, read_array
+from pellucid.images import SUFFIXES, find_images, read_array
 
 NAMED = {
     "mnist": "handwritten digits, 28x28 gray, 60,000 to train and 10,000 to test",
@@ -46,8 +46,8 @@ def load(
     ----------
     source : `mnist`, `fashion-mnist` or `strokes`; or a path
         A folder of images of any sizes (in folders `train`, `test` and, if wished, `validation`; else split at
-        random by file), a `.npy` array (NHW or NHWC), a `.npz` with `x_train` and `x_test` (or `train` and `test`, or
-        one array), or an IDX file.
+        random by file, up to four by place), an image file, a `.npy` array (NHW or NHWC), a `.npz` with `x_train` and
+        `x_test` (or `train` and `test`, or one array), or an IDX file.
     noisy : noisy images of the same content, by the same names: `source` holds the clean ones (see `pairs.load_pairs`)
     group : of pairs, a regular expression: files in whose names it finds the same are never parted
     validation : the share of the training part to hold out for every choice
@@ -85,6 +85,8 @@ def load(
         raise unknown("data set", name, NAMED)
     if path.is_dir():
         return _load_folder(path, validation, seed, labels)
+    if path.suffix.lower() in SUFFIXES and path.suffix.lower() != ".npy":
+        return split(path.stem, FileImages([path]), str(path), validation, seed)
     if path.suffix == ".npz":
         return _load_npz(path, validation, seed, labels)
     array = read_array(path) if path.suffix == ".npy" else read_idx(path)

@@ -1,4 +1,4 @@
-"""The IDX format of MNIST: a magic number, the sizes, then bytes; as it is or gzipped."""
+"""The IDX format of MNIST: a magic number, the sizes, then bytes; gzipped or not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     PellucidError
-        If the file is missing, not IDX, of another type than bytes, truncated, or longer than it says.
+        If the file is missing, not IDX, of another type than bytes, truncated, or longer than its header says.
     """
     opener = gzip.open if path.suffix == ".gz" else open
     try:
@@ -41,7 +41,7 @@ def _parse(file: BinaryIO, path: Path) -> NDArray[np.uint8]:
     shape = struct.unpack(f">{magic[3]}I", header)
     expected = math.prod(shape)
     chunks, got = [], 0
-    while got <= expected and (chunk := file.read(2**20)):  # a lying header must not ask for memory at once
+    while got <= expected and (chunk := file.read(2**20)):  # in pieces: the header may lie
         chunks.append(chunk)
         got += len(chunk)
     if got != expected:

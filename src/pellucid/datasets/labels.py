@@ -1,4 +1,4 @@
-"""What is on each image: class labels beside a collection of images, in its order."""
+"""What each image shows: the class labels of a collection of images, in its order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError
 
 MAX_CLASSES = 100_000
-"""A label beyond it is no class's number."""
+"""Larger numbers are no labels."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Labels:
     names: tuple[str, ...]
 
     def of(self, images: Sized, name: str) -> Labels:
-        """Return these labels, once there is one for each of the images that `name` calls.
+        """Return these labels after checking that there is one for each image; errors call the images `name`.
 
         Raises
         ------
         PellucidError
-            If there are more, or fewer.
+            If there are more labels than images, or fewer.
         """
         if len(self.values) != len(images):
             raise PellucidError(f"{name}: there are {len(images):,} images, but {len(self.values):,} labels.")
@@ -51,7 +51,7 @@ def numbered(arrays: Mapping[str, NDArray[Any]], names: Sequence[str] = ()) -> d
 
     Parameters
     ----------
-    arrays : whole numbers from 0, (count,) or (count, 1), by the name of the part, as error messages call it
+    arrays : whole numbers from 0, (count,) or (count, 1), by the name that error messages call the part
     names : of the classes; without them, their numbers
 
     Raises
@@ -69,8 +69,8 @@ def _values(array: NDArray[Any], name: str) -> NDArray[np.int64]:
     column = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
     if not column or not np.issubdtype(array.dtype, np.integer):
         raise PellucidError(
-            f"the labels {name} are {array.dtype} of the shape {array.shape}; expected (count,) whole numbers, that of "
-            "its class for each image."
+            f"the labels {name} are {array.dtype} of the shape {array.shape}; expected (count,) whole numbers, the "
+            "class of each image."
         )
     values = array.reshape(-1).astype(np.int64)
     if len(values) and not 0 <= int(values.min()) <= int(values.max()) < MAX_CLASSES:
@@ -82,15 +82,15 @@ def _values(array: NDArray[Any], name: str) -> NDArray[np.int64]:
 
 
 def by_folder(files: Mapping[Path, Sequence[Path]]) -> Labels | None:
-    """Label files by the folder they lie in, one folder per class, numbered in the order of their names.
+    """Label files by the folder that they are in: one folder per class, numbered in the order of their names.
 
     Parameters
     ----------
-    files : below each part's folder, the image files
+    files : the image files of each part, by the folder of the part
 
     Returns
     -------
-    The labels of all files, one part after the other; None if a file lies in no class's folder, or all in the same.
+    The labels of all files, one part after the other; None if a file is in no class's folder, or all are in the same.
     """
     inside = [path.relative_to(folder).parts for folder, paths in files.items() for path in paths]
     names = sorted({parts[0] for parts in inside})

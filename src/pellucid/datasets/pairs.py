@@ -1,4 +1,4 @@
-"""Clean images, each with a noisy one of the same content: where noise, made or given, meets the images."""
+"""Clean images, each with a noisy one of the same content, and the noise of a data set, made or given."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def with_noise(
     epoch: int,
     indices: Sequence[int] | NDArray[np.intp],
 ) -> tuple[Batch, Batch]:
-    """Return (clean, noisy) images: the one place where noise, made or given, meets the images of a data set.
+    """Return (clean, noisy) images: the one place where the images of a data set get their noise, made or given.
 
     Parameters
     ----------
-    samples : NHWC float32, from `Images`; those of `PairedImages` hold the noisy images behind the clean ones
-    channels : of an image
-    corruption : the noise to make, or `corruptions.PAIRED`, which takes the given one
-    seed, stream, epoch, indices : name the generator of each image, so that its noise depends on nothing else
+    samples : NHWC float32, from `Images`; in those of `PairedImages`, the noisy images follow the clean ones
+    channels : of an image, clean or noisy
+    corruption : the noise to make, or `PAIRED`, which takes the given one
+    seed, stream, epoch, indices : choose the random generator of each image; its noise depends on nothing else
     """
     clean = samples[..., :channels]
     given = samples if isinstance(corruption, Paired) else clean
@@ -45,9 +45,9 @@ def with_noise(
 
 
 class PairedImages:
-    """Clean and noisy images of equal sizes, laid behind each other along the channels.
+    """Clean and noisy images of equal sizes, one after the other along the channels.
 
-    So whatever cuts, mirrors or turns an image does the same to both. `with_noise` takes them apart.
+    So whatever cuts, mirrors or turns an image does the same to both. `with_noise` separates them.
     """
 
     def __init__(self, clean: Images, noisy: Images) -> None:
@@ -87,22 +87,22 @@ def load_pairs(
 
     Parameters
     ----------
-    clean, noisy : two folders, whose files belong together by their path without the ending; or two .npy arrays of
+    clean, noisy : two folders, whose files are matched by their path without the ending; or two .npy arrays of
         one shape, (count, height, width) or (count, height, width, channels)
-    group : a regular expression found in these paths; files in which its first group (or all of it, if it has none)
-        is the same show the same scene and are never parted
+    group : a regular expression found in these paths; files in which its first group (or the whole match, if it has
+        none) is the same show the same scene and stay in one part
     validation : the share of the training part to hold out for every choice
     seed : of the random split
 
     Returns
     -------
     Split; by the folders `train`, `test` and, if wished, `validation` inside both, else at random. Pairs whose clean
-    images are equal in every pixel are never parted: several shots of one scene often have the same clean image.
+    images are equal in every pixel stay in one part: several shots of one scene often have the same clean image.
 
     Raises
     ------
     PellucidError
-        If an image lacks its partner, two partners differ in size or channels, a scene lies in two given parts, or
+        If an image has no partner, two partners differ in size or channels, a scene is in two given parts, or
         there are fewer scenes than parts.
     """
     places = Path(clean).expanduser(), Path(noisy).expanduser()
@@ -131,7 +131,7 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
     """Match the files of two folders by name."""
     inner, outer = sorted((clean.resolve(), noisy.resolve()), key=lambda folder: -len(folder.parts))
     if inner.is_relative_to(outer):
-        raise PellucidError(f"{inner} lies inside {outer}; expected two folders beside each other.")
+        raise PellucidError(f"{inner} lies inside {outer}; expected two separate folders.")
     found = []
     for folder in (clean, noisy):
         paths = find_images(folder)
@@ -147,7 +147,7 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
     alone += [f"{path} has no partner in {clean}" for key, path in of_noisy.items() if key not in of_clean]
     if alone:
         raise PellucidError(
-            f"{len(alone):,} of {len(of_clean) + len(of_noisy):,} images lack the one of the same name (without the "
+            f"{len(alone):,} of {len(of_clean) + len(of_noisy):,} images lack a partner of the same name (without the "
             f"ending) in the other folder: {named(alone)}. Add or remove them."
         )
     names = list(of_clean)
@@ -179,6 +179,6 @@ def _shape(shape: tuple[int, int, int]) -> str:
 
 
 def noisy_copy(images: Images, index: int, corruption: Corruption, seed: int, stream: Stream) -> tuple[Image, Image]:
-    """Return one image clean and noisy; its noise is a function of (seed, stream, index), or given."""
+    """Return one image, clean and noisy; its noise is given, or a function of (seed, stream, index)."""
     clean, noisy = with_noise(images[index][None], images.channels, corruption, seed, stream, 0, [index])
     return clean[0], noisy[0]

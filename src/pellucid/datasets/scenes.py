@@ -1,4 +1,4 @@
-"""Which images show the same scene, and a split that never parts them."""
+"""Which images show the same scene, and a split that keeps them together."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pellucid.datasets.split import PARTS, TEST, part
 
 Indices = NDArray[np.intp]
 
-_NAMED = 3  # offenders that a sentence names
+_NAMED = 3  # names that an error message lists
 
 
 def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
-    """Number the scenes, 0, 1, ...: images are of one scene if all pixels, or what `group` finds in the names, agree.
+    """Number the scenes 0, 1, ...: images are of one scene if all pixels are equal, or what `group` finds in the names.
 
     Parameters
     ----------
     names : of the images
     clean : the images; all are read once
-    group : a regular expression; its first group counts, or all of it if it has none; "" looks at pixels alone
+    group : a regular expression; its first group counts, or the whole match if it has none; "" compares pixels only
 
     Raises
     ------
@@ -37,7 +37,7 @@ def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
     marks = [[digest([("pixels", clean[index])]) for index in range(len(names))]]
     if group:
         marks.append(_groups(names, group))
-    # Images are joined to their marks; what hangs together is a scene.
+    # Images are connected with their marks; what is connected is a scene.
     count, ends = len(names), []
     nodes = count
     for column in marks:
@@ -65,19 +65,19 @@ def _groups(names: Sequence[str], group: str) -> list[str]:
 
 
 def divide(names: Sequence[str], scenes: Indices, validation: float, seed: int) -> tuple[Indices, Indices, Indices]:
-    """Return the indices to train, to choose and to judge by, so that no scene lies in two parts.
+    """Return the indices to train, to choose and to judge by, so that no scene is in two parts.
 
     Parameters
     ----------
-    names : paths; if some lie in folders `train` and `test` (see `PARTS`), those decide, and files beside are left out
+    names : paths; if some are in folders `train` and `test` (see `PARTS`), these decide, and other files are left out
     scenes : the number of each image's scene
     validation : the share of the training part to choose by
-    seed : of chance
+    seed : of the random split
 
     Raises
     ------
     PellucidError
-        If the folders part a scene, or there are fewer scenes than parts.
+        If the folders divide a scene, or there are fewer scenes than parts.
     """
     given = np.array([_part_of(name) for name in names])
     if not {"train", "test"} <= set(given):
@@ -96,7 +96,7 @@ def _part_of(name: str) -> str:
 
 
 def _part(chosen: Indices, scenes: Indices, share: float, seed: int, *, needed: int) -> tuple[Indices, Indices]:
-    """Part the `chosen` images by scene: (the rest, a random share)."""
+    """Divide the `chosen` images by scene: (the rest, a random share)."""
     numbers, groups = np.unique(scenes[chosen], return_inverse=True)
     if len(numbers) < needed:
         raise PellucidError(
@@ -122,7 +122,7 @@ def _check(names: Sequence[str], scenes: Indices, given: NDArray[np.str_]) -> No
         )
 
 
-def named(offenders: Sequence[str]) -> str:
-    """Name the first offenders, and how many more there are."""
-    more = len(offenders) - _NAMED
-    return ", ".join(offenders[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+def named(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are, for an error message."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Collections of images that are read when they are asked for, so that a data set need not fit in memory."""
+"""Collections of images that are read when they are needed, so that a data set need not fit in memory."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from pellucid.images import Image, as_channels, probe, read_image, scale_batch, 
 from pellucid.noise import Batch
 
 CACHE_BYTES = 2**29
-"""A folder's decoded images are kept in memory up to this many bytes; the others are read again each time."""
+"""Decoded images of a folder are kept in memory up to this many bytes; the others are read again each time."""
 
-
-_PIECE = 2**24  # bytes of an array that are looked at together
+_PIECE = 2**24  # bytes of an array that `content` yields together
 
 
 class Images(Protocol):
-    """A sequence of images in the contract: float32 HWC in [0, 1]. `labels` are their classes, where they are known."""
+    """A sequence of images, float32 HWC in [0, 1]; `labels` are their classes, if known."""
 
     channels: int
     labels: Labels | None
@@ -43,7 +42,7 @@ class Images(Protocol):
         ...
 
     def content(self) -> Iterator[bytes]:
-        """Yield bytes that tell these images from others: as they are stored, one piece for each or for many."""
+        """Yield the bytes of the images as they are stored, to recognise them by; one piece for each or for many."""
         ...
 
 
@@ -160,7 +159,7 @@ class FileImages:
 
 
 class _Cache:
-    """Decoded files in their own type, a quarter of the size of floats, until `CACHE_BYTES` are used."""
+    """Decoded files, in their own type (bytes are a quarter of the size of floats), up to `CACHE_BYTES`."""
 
     def __init__(self) -> None:
         self._kept: dict[Path, NDArray[Any]] = {}

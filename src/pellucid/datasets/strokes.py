@@ -1,12 +1,12 @@
-"""`strokes`: an embedded data set of handwritten-looking digits that is drawn, not downloaded.
+"""`strokes`: a built-in data set of digits that look handwritten; it is drawn, not downloaded.
 
 Every digit is a pen dragged along a skeleton: control points written down below, bent by a random hand,
-joined by a Catmull-Rom spline, inked with a pen of random width and normalised the way MNIST is (the ink
-fits a 20x20 box with its aspect ratio kept; the centre of mass sits in the middle of the 28x28 frame).
+joined by a Catmull-Rom spline, inked with a pen of random width and normalised as in MNIST (the ink fits a
+20x20 box, its aspect ratio is kept, the centre of mass is in the middle of the 28x28 frame).
 
-The images are the same bit for bit on every machine. So random numbers are the raw bits of a counter-based
-generator, and arithmetic on floats is only what IEEE 754 rounds exactly (+ - * / sqrt, comparisons),
-element by element: no exp, sin or pow, no BLAS, no float sum whose order NumPy is free to choose.
+The images are the same, bit for bit, on every machine. Therefore random numbers are the raw bits of a
+counter-based generator, and arithmetic on floats uses only what IEEE 754 rounds exactly (+ - * / sqrt,
+comparisons), element by element: no exp, sin or pow, no BLAS, no float sum whose order NumPy is free to choose.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _Singles = NDArray[np.float32]
 SIDE = 28  # pixels along an edge of an image
 BOX = 20  # pixels along an edge of the box that the ink fits
 
-# The hand, tuned until the statistics of the images met those of MNIST's training images. Deviations are
-# standard deviations; lengths are in heights of a digit where not said to be in pixels of the image.
+# The hand, tuned until the statistics of the images matched those of MNIST's training images. Deviations are
+# standard deviations; lengths are in heights of a digit, unless they are said to be in pixels.
 _SLANT, _SLANT_SPREAD = 0.12, 0.25  # sideways run per unit of height
 _TURN = 0.06  # deviation of the sine of the angle that the digit is turned by
 _WIDTH, _WIDTH_SPREAD, _WIDTH_LEAST = 1.16, 0.26, 0.75  # sideways stretch
@@ -48,7 +48,7 @@ _SHARES = 20  # the shares of a digit's skeletons sum to this
 _CONTROLS = 21  # room for the control points of any one skeleton
 _GRID = 4  # knots along an edge of the grid that carries the elastic distortion
 
-# A digit's own stretch of the generator's stream, in raw 64-bit numbers: uniforms, then three to a bell,
+# A digit's own part of the generator's stream, in raw 64-bit numbers: uniforms, then three to a bell,
 # then a byte per corner of the box's pixels.
 _UNIFORMS = 4
 _STYLE = 5
@@ -57,7 +57,7 @@ _FLOATS = _UNIFORMS + 3 * _BELLS
 _CORNERS = (BOX + 1) * (BOX + 1)
 _STEPS = -(-(_FLOATS + -(-_CORNERS // 8)) // 4)  # of the generator's counter; each yields four raw numbers
 
-# Digit -> (share, skeleton) as people write it. Strokes are parted by "|"; a stroke is a run of "x,y" control
+# Digit -> (share, skeleton) as people write it. Strokes are separated by "|"; a stroke is a run of "x,y" control
 # points (x to the right, y down, the digit about 100 units tall). A corner is two strokes that share a point.
 _SKELETONS: dict[int, list[tuple[int, str]]] = {
     0: [
@@ -127,8 +127,8 @@ class _Tables(NamedTuple):
 
     pick: NDArray[np.int64]  # (10 * _SHARES,) skeleton; entry k belongs to digit k // _SHARES
     control: _Floats  # (S, _CONTROLS, 2) distinct control points, 1 = the height of a digit
-    ids: NDArray[np.int64]  # (S, _POINTS, 4) the control points that a pen position hangs on
-    weight: _Floats  # (S, _POINTS, 4) and how much it takes of each
+    ids: NDArray[np.int64]  # (S, _POINTS, 4) the control points that a pen position depends on
+    weight: _Floats  # (S, _POINTS, 4) and the weight of each
 
 
 def _spline(skeleton: str) -> tuple[_Floats, NDArray[np.int64], _Floats]:
@@ -136,7 +136,7 @@ def _spline(skeleton: str) -> tuple[_Floats, NDArray[np.int64], _Floats]:
     strokes = [[(int(x), int(y)) for x, y in (p.split(",") for p in s.split())] for s in skeleton.split("|")]
     control = list(dict.fromkeys(point for stroke in strokes for point in stroke))
     t = np.arange(_DENSE + 1) / _DENSE
-    # Catmull-Rom: the place at t between p1 and p2 as weights of p0, p1, p2, p3; shape (_DENSE + 1, 4).
+    # Catmull-Rom: the point at t between p1 and p2 as weights of p0, p1, p2, p3; shape (_DENSE + 1, 4).
     outer, inner = ((2 - t) * t - 1) * t, (3 * t - 5) * t * t + 2
     basis = np.stack([outer, inner, ((4 - 3 * t) * t + 1) * t, (t - 1) * t * t], axis=1) / 2
     ids, weight, length = [], [], []
@@ -150,7 +150,7 @@ def _spline(skeleton: str) -> tuple[_Floats, NDArray[np.int64], _Floats]:
             ids.append(np.tile(quad, (_DENSE + 1, 1)))
             weight.append(basis)
             length.append(np.concatenate([[0.0], np.sqrt(dx * dx + dy * dy)]))
-    travelled = np.cumsum(np.concatenate(length))  # one by one from the first: cumsum has no other way
+    travelled = np.cumsum(np.concatenate(length))  # cumsum always adds one by one, from the first
     chosen = np.searchsorted(travelled, np.arange(_POINTS) / (_POINTS - 1) * travelled[-1])
     padded = np.pad(np.array(control) / 100.0, ((0, _CONTROLS - len(control)), (0, 0)))
     return padded, np.concatenate(ids)[chosen], np.concatenate(weight)[chosen]
@@ -158,7 +158,7 @@ def _spline(skeleton: str) -> tuple[_Floats, NDArray[np.int64], _Floats]:
 
 @cache
 def _tables() -> _Tables:
-    """Work out all skeletons, on first use."""
+    """Compute all skeletons, on first use."""
     shares, skeletons = zip(*(entry for digit in range(10) for entry in _SKELETONS[digit]), strict=True)
     columns = zip(*(_spline(skeleton) for skeleton in skeletons), strict=True)
     return _Tables(np.repeat(np.arange(len(shares)), shares), *(np.stack(column) for column in columns))
@@ -169,7 +169,7 @@ def _fields(x: _Floats, y: _Floats, knots: _Floats) -> list[_Floats]:
 
     def hats(v: _Floats) -> list[_Floats]:
         near = [np.maximum(0.0, 1.0 - np.abs(v * (_GRID - 1) - k)) for k in range(_GRID)]
-        return [h * h * (3.0 - 2.0 * h) for h in near]  # smooth, and still they sum to 1
+        return [h * h * (3.0 - 2.0 * h) for h in near]  # smooth; they still sum to 1
 
     fields = [np.zeros_like(x) for _ in knots]
     across = hats(x)
@@ -213,7 +213,7 @@ def _depths(px: _Singles, py: _Singles, radii: _Singles, radius: _Singles) -> _S
     """Return how deep in the ink each pixel of the box lies, in pixels, (BOX, BOX, n); negative outside.
 
     The pen is a disc of `radii` (_POINTS, n) at `px`, `py`; `radius` (n,) is its mean. Squared distances in
-    radii part into a row's term and a column's, so a pen position costs one sum and one minimum.
+    radii are the sum of a term for the row and one for the column, so a pen position costs one sum and one minimum.
     """
     centre = np.arange(BOX, dtype=np.float32)[:, None] + np.float32(0.5)
     nearest = np.full((BOX, BOX, px.shape[1]), np.inf, np.float32)
@@ -226,7 +226,7 @@ def _depths(px: _Singles, py: _Singles, radii: _Singles, radius: _Singles) -> _S
 
 
 def _place(boxed: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Move boxes (n, BOX, BOX) by whole pixels in frames (n, SIDE, SIDE), centre of mass to the middle."""
+    """Place boxes (n, BOX, BOX) in frames (n, SIDE, SIDE), by whole pixels, with the centre of mass in the middle."""
     mass = boxed.sum((1, 2), dtype=np.int64)
     corners = []
     for across in (2, 1):
@@ -241,8 +241,8 @@ def _place(boxed: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _draw_block(seed: int, first: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw digits `first` to `first + count - 1`; images and labels as `draw_digits` returns them."""
-    # A digit owns its stretch of the counter, so it meets the same numbers whichever block it is drawn in.
-    # The key's upper word stays 0, which is none of the streams of `pellucid.randomness`.
+    # A digit has its own range of the counter, so it gets the same numbers in whichever block it is drawn.
+    # The key's upper word is 0, which is none of the streams of `pellucid.common.randomness`.
     raw = np.random.Philox(key=seed, counter=first * _STEPS).random_raw(count * _STEPS * 4).reshape(count, -1)
     floats = np.ascontiguousarray(raw[:, :_FLOATS].T >> np.uint64(11)) * 2.0**-53
     uniform, thirds = floats[:_UNIFORMS], floats[_UNIFORMS:]
@@ -258,7 +258,7 @@ def _draw_block(seed: int, first: int, count: int) -> tuple[NDArray[np.uint8], N
     px, py = _fit(x, scale, margin, uniform[1]), _fit(y, scale, margin, uniform[2])
     depth = _depths(px, py, radii.astype(np.float32), radius.astype(np.float32))
 
-    # Bytes of each raw number from the lowest up, whatever the order in memory.
+    # The bytes of each raw number, lowest first, whatever the byte order of the machine.
     noise = np.ascontiguousarray(raw[:, _FLOATS:].astype("<u8")).view(np.uint8)[:, :_CORNERS]
     noise = noise.T.reshape(BOX + 1, BOX + 1, count).astype(np.float32)
     rough = (noise[1:, 1:] + noise[:-1, 1:] + noise[1:, :-1] + noise[:-1, :-1]) / 510.0 - 1.0
@@ -271,11 +271,17 @@ def _draw_block(seed: int, first: int, count: int) -> tuple[NDArray[np.uint8], N
 
 
 def draw_digits(count: int, seed: int = 0, start: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draw handwritten-looking digits; digit `start + i` is a pure function of `seed` and `start + i`.
+    """Draw digits that look handwritten; digit `start + i` is a pure function of `seed` and `start + i`.
 
-    Returns the images, (count, 28, 28) uint8, white ink (at most 252 to 255, a level per digit) on black (0)
-    as in MNIST, and the digits drawn, (count,) uint8, 0 to 9, each as likely as the others. Raises
-    `PellucidError` if `count` is negative, or `seed` or `start` is outside 0..2**63 - 1.
+    Returns
+    -------
+    The images, (count, 28, 28) uint8, white ink (at most 252 to 255, a level per digit) on black (0) as in MNIST; and
+    the digits drawn, (count,) uint8, 0 to 9, all equally likely.
+
+    Raises
+    ------
+    PellucidError
+        If `count` is negative, or `seed` or `start` is outside 0..2**63 - 1.
     """
     if count < 0:
         raise PellucidError(f"the number of digits to draw cannot be negative; got {count}.")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.domain.noise import Bounds, Hint, Trained, compare, hint, trained_noise, with_noise
 from pellucid.domain.squares import Rows, sample, squares
 from pellucid.domain.traits import BLOCK, Usual, first_squares, negative, quantiles, traits
-from pellucid.images import to_unit
+from pellucid.images import camera_white, largest, to_unit
 from pellucid.modelfile import Card
 
 MEMORY = 24 * 2**20
@@ -27,7 +27,6 @@ _SLACK = 0.02  # and by so much in any case
 _BEYOND = 0.1  # of the range, beyond black or white
 _DARK = 0.5  # a top below this part of the lowest usual one is dark; a bottom is bright likewise
 _NEARLY_BLACK = 0.0626  # 12 bits in 16 reach 0.0625
-_DEPTHS = (8, 10, 12, 14)  # of cameras whose frames are kept in 16 bits
 _CONTENT = {
     "mean": "brightness",
     "deviation": "contrast",
@@ -116,7 +115,7 @@ def describe(batches: Iterable[NDArray[np.float32]], noise: str) -> dict[str, tu
     Parameters
     ----------
     batches : noisy images, NHWC float32; the first `IMAGES` are looked at
-    noise : theirs, as `corruptions.parse` reads it
+    noise : theirs, as `pellucid.noise.parse` reads it
 
     Returns
     -------
@@ -177,8 +176,8 @@ def _remedy(stored: NDArray[Any], ranged: bool, bright: bool = False) -> str:
         return "check the --range that was given"
     if stored.dtype.kind != "u":
         return "scale black to 0 and white to 1"
-    white = next((2**depth - 1 for depth in _DEPTHS if stored.max() < 2**depth), 0)
-    if stored.dtype == np.uint16 and white and not bright:
+    white = camera_white(float(stored.max()), stored.dtype)
+    if white < largest(stored.dtype) and not bright:
         return f"if it uses {white.bit_length()} of 16 bits, give --range 0-{white}"
     return "if black and white are other values than the type's, give --range LOW-HIGH"
 

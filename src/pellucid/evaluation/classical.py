@@ -6,7 +6,8 @@ scikit-image and SciPy; their docstrings name the sources of the methods.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -173,3 +174,37 @@ def tune(candidates: Sequence[Filter], clean: Sequence[Image], noisy: Sequence[I
         return float(np.mean([psnr(a[None], candidate(b)[None]).clip(max=100)[0] for a, b in pairs]))
 
     return max(candidates, key=quality)
+
+
+KINDS: dict[str, Callable[[float], Filter]] = {
+    "median": lambda side: Median(int(side)),
+    "gaussian blur": GaussianBlur,
+    "total variation": TotalVariation,
+    "non-local means": NonLocalMeans,
+    "wavelets": Wavelet,
+    "bm3d": BlockMatching,
+}
+"""The filters by the words that their names begin with; the strength follows."""
+
+
+def named(text: str) -> Filter | None:
+    """Return the filter that a name stands for, such as "median 3x3" or "non-local means, h 0.1"; None if none does.
+
+    Parameters
+    ----------
+    text : a filter's `str`, in any case and with or without the unit of its strength
+
+    Raises
+    ------
+    PellucidError
+        If the strength is missing or not allowed.
+    """
+    for word, kind in KINDS.items():
+        if text.strip().lower().startswith(word):
+            values = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", text.strip()[len(word) :])}
+            value = values.pop() if len(values) == 1 else 0.0
+            if value <= 0 or (word == "median" and value % 2 != 1):
+                example = "median 3x3 (an odd side)" if word == "median" else str(kind(0.1))
+                raise PellucidError(f"a filter is named with its strength, as in {example}; got {text!r}.")
+            return kind(value)
+    return None

@@ -1,6 +1,7 @@
 """Images and their files: the contract, geometry, rows, finding, formats, figures."""
 
 from pellucid.images.contract import Image, from_unit, range_in_unit, scale_batch, to_unit
+from pellucid.images.depths import camera_white, largest
 from pellucid.images.figures import gallery, save_figure
 from pellucid.images.finding import MARK, find, find_images
 from pellucid.images.formats import (
@@ -29,10 +30,12 @@ __all__ = [
     "Rows",
     "TiffRows",
     "as_channels",
+    "camera_white",
     "find",
     "find_images",
     "from_unit",
     "gallery",
+    "largest",
     "middle",
     "probe",
     "range_in_unit",

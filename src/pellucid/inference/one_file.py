@@ -46,7 +46,7 @@ def denoise_file(
 
     Parameters
     ----------
-    denoiser, job, memory, limits : as in `bulk.denoise_files`
+    denoiser, job, memory, limits : as in `many_files.denoise_files`
     report : called with the number of rows done, while a large image is worked on
     durable : wait until the file is on disk
     strict : refuse an image outside of what the model was trained for
@@ -90,7 +90,7 @@ def denoise_picture(
     """Denoise every page of a picture, once all have passed the judge; return it, and what a user should know of it."""
     for page in picture.pages:
         judge(check(denoiser.card, page, denoiser.value_range))
-    notes = list(judge.notes)
+    notes = [*judge.notes, *map(Note, picture.form.notes)]
     given = to_unit(picture.pages[0][:1, :1]).shape[2]
     if given != denoiser.card.channels:
         notes.append(

@@ -54,7 +54,7 @@ def denoise_stream(
     source, target : files of the same format; `target` appears whole or not at all
     memory : the most that the process may occupy (peak resident set), in bytes
     report : called with the number of rows done
-    judge : called with what `limits.check_rows` finds, before `target` is begun; it may raise
+    judge : called with what `domain.check_rows` finds, before `target` is begun; it may raise
 
     Raises
     ------

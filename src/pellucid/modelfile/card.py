@@ -41,11 +41,11 @@ class Card:
     channels : 1 for gray, 3 for colour
     multiple_of : heights and widths must be multiples of this many pixels
     halo : how many pixels beyond a cell of that grid its result depends on
-    noise : the corruption it was trained for, as `corruptions.parse` reads it
+    noise : the corruption it was trained for, as `pellucid.noise.parse` reads it
     trained_on : the data set in one line
     scores : mean scores on the test part, by `<score>.<image>`, such as `psnr.denoised` (dB)
     versions : of pellucid and of what trained it
-    statistics : of noisy training images, by trait: three rising quantiles, see `limits`; empty if not recorded
+    statistics : of noisy training images, by trait: three rising quantiles (see `domain`); empty if not recorded
     created : date and time, ISO 8601, UTC
     value_range : of the values the graph takes and gives
     format : the version of this description

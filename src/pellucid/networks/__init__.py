@@ -1,4 +1,4 @@
-"""The networks, by name, and what can be read from their graphs."""
+"""The networks, by name, and what their graphs say: steps, work, receptive field."""
 
 from pellucid.networks.graph import UNFOLD, Step, multiply_adds, receptive_field, steps, upsampled, uses
 from pellucid.networks.keras import predict, require_keras

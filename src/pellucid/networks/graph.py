@@ -1,4 +1,4 @@
-"""A Keras model as a flat list of steps: what the exporter, the faster training graph and the summary read."""
+"""A Keras model as a flat list of steps, for the exporter, the faster training graph and the summary."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def steps(model: Any) -> list[Step]:
 
 
 def _sources(args: Any) -> list[str]:
-    """The names of the layers whose tensors a call takes."""
+    """Return the names of the layers whose tensors a call takes."""
     if isinstance(args, dict):
         return [args["config"]["keras_history"][0]] if args.get("class_name") == "__keras_tensor__" else []
     return [name for arg in args for name in _sources(arg)] if isinstance(args, list | tuple) else []
@@ -90,21 +90,21 @@ def upsampled(flat: list[Step]) -> dict[int, Step]:
 
     Returns
     -------
-    The upsampling steps by the output number of the convolution behind them. Each such pair equals one transposed
-    convolution (see `unfold`).
+    The upsampling steps, by the output number of the convolution after them. Each such pair equals one transposed
+    convolution (see `UNFOLD`).
     """
     followers = uses(flat)
     pairs = {}
     for step in flat:
-        behind = followers.get(step.output, [])
-        if step.kind == "UpSampling2D" and len(behind) == 1 and _can_upsample(step.layer, behind[0]):
-            pairs[behind[0].output] = step
+        after = followers.get(step.output, [])
+        if step.kind == "UpSampling2D" and len(after) == 1 and _can_upsample(step.layer, after[0]):
+            pairs[after[0].output] = step
     return pairs
 
 
-def _can_upsample(upsample: Any, behind: Step) -> bool:
+def _can_upsample(upsample: Any, after: Step) -> bool:
     nearest = tuple(upsample.size) == (2, 2) and upsample.get_config()["interpolation"] == "nearest"
-    return nearest and behind.kind == "Conv2D" and _plain(behind.layer) and tuple(behind.layer.kernel_size) == (3, 3)
+    return nearest and after.kind == "Conv2D" and _plain(after.layer) and tuple(after.layer.kernel_size) == (3, 3)
 
 
 def _plain(layer: Any) -> bool:
@@ -114,12 +114,12 @@ def _plain(layer: Any) -> bool:
 UNFOLD = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
 """The 4x4 kernel of the stride-2 transposed convolution that equals upsampling and a 3x3 convolution.
 
-Row p gathers the rows of the 3x3 kernel that meet the same low-resolution pixel; columns alike.
+Row p says which rows of the 3x3 kernel are added up, because they read the same low-resolution pixel; columns alike.
 """
 
 
 def multiply_adds(model: Any) -> float:
-    """Return the multiplications, each with its addition, of the convolutions per pixel of the image."""
+    """Return how many multiplications with addition the convolutions take per pixel of the image."""
     total = 0.0
     scale = {0: 1.0}  # pixels of a tensor per pixel of the image
     for step in steps(model):
@@ -142,8 +142,8 @@ def multiply_adds(model: Any) -> float:
 def receptive_field(model: Any, multiple_of: int) -> int:
     """Return the halo in pixels: how far beyond a cell of the model's grid its result depends on the input.
 
-    A cell is `multiple_of` pixels square. The range of pixels that one cell depends on is carried from the output
-    back to the input, layer by layer; the method is exact for the layers that pellucid's networks are made of.
+    A cell is `multiple_of` pixels square. The range of pixels that one cell depends on is followed from the output
+    back to the input, layer by layer; this is exact for the layers of pellucid's networks.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def receptive_field(model: Any, multiple_of: int) -> int:
 
 
 def _reach(layer: Any, kind: str, low: int, high: int) -> tuple[int, int]:
-    """The range of inputs that the outputs `low` to `high` of a layer depend on, along one axis."""
+    """Return the range of inputs that the outputs `low` to `high` of a layer depend on, along one axis."""
     if kind in ("ReLU", "Activation", "BatchNormalization", "Add", "Concatenate", "Dropout"):
         return low, high
     if kind == "UpSampling2D":

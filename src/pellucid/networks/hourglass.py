@@ -1,7 +1,7 @@
-"""An autoencoder that truly compresses: all that it knows of an image passes through a small code.
+"""An autoencoder that truly compresses: everything about an image must pass through a small code.
 
-The form is Hinton and Salakhutdinov's (2006), made convolutional so that images of any size fit. Where the tutorial's
-code holds twice as many numbers as the image, this one holds a quarter by default, and as few as one is asked for.
+It is Hinton and Salakhutdinov's (2006), made convolutional so that images of any size fit. The tutorial's code holds
+twice as many numbers as the image has pixels; this one holds a quarter as many, or as few as you ask for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from keras import layers
 
 
 def build(channels: int = 1, code: int = 4, width: int = 32) -> keras.Model:
-    """Build encoder, code and decoder; nothing leads around the code.
+    """Build encoder, code and decoder; no connection bypasses the code.
 
     The sub-models `encoder` (image to code) and `decoder` (code to image) can be used on their own.
 

@@ -36,9 +36,9 @@ def require_keras() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what C++ code writes on standard error while it loads, and give it out only if loading fails.
+    """Hold back what C++ code writes to standard error while it is loaded, and write it only if that fails.
 
-    TensorFlow speaks of its build there before any setting of its own can stop it.
+    TensorFlow describes its build there before any setting can stop it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "keras" in sys.modules:

@@ -1,6 +1,6 @@
 """The networks, one file each: `build("classic")` returns a plain functional `keras.Model`.
 
-A network's own arguments can be part of its name: `hourglass:code=8`, `swift:widths=48/96,depth=3`.
+A network's arguments can be part of its name: `hourglass:code=8`, `swift:widths=48/96,depth=3`.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from pellucid.common import PellucidError, unknown
 from pellucid.networks.keras import require_keras
 
 Argument = int | tuple[int, ...]
-"""A value of a network's own: a number, or one per resolution."""
+"""The value of a network's argument: a number, or one per resolution."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """What is known of a network before it is built.
+    """What is known about a network before it is built.
 
     Attributes
     ----------
     about : one line for a person
     multiple_of : heights and widths must be multiples of this many pixels; `Denoiser` pads and crops to it
     denoises : False for a network whose result is not an image
-    bounded : False where results may leave [0, 1]; such a network is trained with mse
+    bounded : False if results may leave [0, 1]; such a network is trained with mse
     """
 
     about: str
@@ -55,7 +55,7 @@ def parse(text: str) -> tuple[str, dict[str, Argument]]:
     Raises
     ------
     PellucidError
-        If there is no such network, or a value is not a positive whole number, or several as in 48/96.
+        If there is no such network, or a value is not a whole number from 1 to 4096, or several as in 48/96.
     """
     name, _, rest = text.partition(":")
     if name not in NETWORKS:
@@ -74,7 +74,7 @@ def parse(text: str) -> tuple[str, dict[str, Argument]]:
 
 
 def find(text: str) -> Network:
-    """Return what is known of a network, by its name with or without arguments.
+    """Return what is known about a network, by its name with or without arguments.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def build(text: str, channels: int = 1, **arguments: Argument) -> Any:
     ----------
     text : one of `NETWORKS`, with or without arguments, as `hourglass:code=8`
     channels : 1 for gray, 3 for colour
-    arguments : further ones of the network's own
+    arguments : further arguments of the network
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""The best on photographs: a residual U-Net at half resolution that estimates the noise and takes it away.
+"""The best on photographs: a residual U-Net at half resolution that estimates the noise and subtracts it.
 
-What it learns is the difference to the noisy image (Zhang et al., DnCNN, 2017), so fine detail need not pass through
-the network. Its inner blocks are residual, too (He et al., 2016); each begins as the identity, its last convolution at
-zero (Zhang et al., Fixup, 2019), which made batch normalisation unnecessary here.
+It learns the difference from the noisy image (Zhang et al., DnCNN, 2017), so fine detail need not pass through the
+network. Its inner blocks are residual, too (He et al., 2016). Each begins as the identity, because its last convolution
+begins at zero (Zhang et al., Fixup, 2019); this made batch normalisation unnecessary here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The fast default: a U-Net (Ronneberger et al., 2015) that folds 2x2 pixels into channels first.
 
-Working at half resolution costs a quarter of the multiplications, and batch normalisation (Ioffe and Szegedy, 2015)
-about halves the steps to a given loss; it is folded into the convolutions when the model file is written.
+At half resolution it takes a quarter of the multiplications. Batch normalisation (Ioffe and Szegedy, 2015) about halves
+the steps to a given loss; it is folded into the convolutions when the model file is written.
 """
 
 from __future__ import annotations

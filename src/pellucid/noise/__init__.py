@@ -1,4 +1,4 @@
-"""What noise is in a user's own images: its kind, its level, and what to train against it."""
+"""Noise: kinds of it to add to images (`corruptions`), and what noise there is in a user's own images (`inspect`)."""
 
 from pellucid.noise.corruptions import (
     KINDS,
@@ -17,9 +17,9 @@ from pellucid.noise.corruptions import (
     varies,
 )
 from pellucid.noise.doubts import doubts
-from pellucid.noise.estimate import inspect
 from pellucid.noise.findings import Inspection
 from pellucid.noise.impulses import candidates, decide, repair
+from pellucid.noise.inspecting import inspect
 from pellucid.noise.patches import flat_patches, true_correlation
 from pellucid.noise.picture import draw
 

@@ -1,10 +1,10 @@
-"""The noise that a denoiser learns to remove: frozen values that act on batches of images.
+"""The noise that a denoiser learns to remove: frozen values that corrupt batches of images.
 
     corruption = parse("gaussian:0.5")
     noisy = corruption(images, np.random.default_rng(0))
 
-Strengths are in units of the [0, 1] range unless said otherwise; a strength may be a `Range`, from which each image
-draws its own. Nothing is guessed from an image's content. Results are clipped to [0, 1] unless `clip` is off.
+Strengths are in units of the [0, 1] range unless said otherwise; a strength may be a `Range`, from which one is drawn
+for each image. Nothing is guessed from an image's content. Results are clipped to [0, 1] unless `clip` is False.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Strength = float | Range
 
 
 class Corruption(Protocol):
-    """What every corruption offers: it is a frozen value, its `str` is what `parse` reads."""
+    """A frozen value that corrupts images; its `str` is the text that `parse` reads."""
 
     def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
         """Return corrupted copies of `images` (NHWC float32, [0, 1]); `rng` is the only source of chance."""
@@ -57,7 +57,7 @@ def _check(name: str, strength: Strength, unit: str, low: float, high: float) ->
 
 
 def _draw(strength: Strength, count: int, rng: np.random.Generator) -> NDArray[np.float32] | np.float32:
-    """One strength per image, shaped to multiply a batch."""
+    """Return one strength per image, shaped to multiply a batch."""
     if isinstance(strength, Range):
         return rng.uniform(strength.low, strength.high, (count, 1, 1, 1)).astype(np.float32)
     return np.float32(strength)
@@ -72,7 +72,7 @@ def _finish(images: Batch, clip: bool) -> Batch:
 
 
 def _number(value: Strength) -> str:
-    """The text that reads back to the very same number."""
+    """Return the text that reads back to the very same number."""
     return str(value) if isinstance(value, Range) else repr(float(value)).removesuffix(".0")
 
 
@@ -82,7 +82,7 @@ def _tail(clip: bool) -> str:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Additive white noise, `x + sigma * N(0, 1)`, each value on its own; clipped, it is the Keras tutorial's noise."""
+    """Additive white noise, `x + sigma * N(0, 1)`, drawn for each value; clipped, it is the Keras tutorial's noise."""
 
     sigma: Strength
     clip: bool = True
@@ -101,7 +101,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Speckle:
-    """Multiplicative noise, `x * (1 + sigma * N(0, 1))`, as of coherent imaging."""
+    """Multiplicative noise, `x * (1 + sigma * N(0, 1))`, as in radar and ultrasound images."""
 
     sigma: Strength
     clip: bool = True
@@ -140,7 +140,7 @@ class Poisson:
 
 @dataclass(frozen=True)
 class SaltPepper:
-    """Impulse noise: a share `amount` of the values becomes 0 or 1, either with the same chance."""
+    """Impulse noise: a share `amount` of the values becomes 0 or 1, both equally likely."""
 
     amount: Strength
 
@@ -194,15 +194,16 @@ class Chain:
 
 @dataclass(frozen=True)
 class Paired:
-    """The noise that came with the images: the noisy copy lies behind the clean image, along the channels."""
+    """The noise of given noisy images: in a batch, they follow the clean ones along the channels."""
 
     def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
-        """Return the noisy half of `images`, whose channels are those of the clean and then of the noisy images."""
+        """Return the second half of the channels of `images`: the noisy images."""
         half, odd = divmod(images.shape[3], 2)
         if odd:
             raise PellucidError(
-                f"the noise {str(self)!r} is that of noisy images which came with the clean ones, and this data has "
-                "clean images alone. Give --noise KIND:STRENGTH to make noise, or the pairs by --noisy and --clean."
+                f"the noise {str(self)!r} is that of given noisy images, but this data has clean images only. Name a "
+                "noise to add, as gaussian:0.5, or give noisy images, too.",
+                argument="noise",
             )
         return images[..., half:]
 
@@ -211,7 +212,7 @@ class Paired:
 
 
 PAIRED = Paired()
-"""What `noise` says where pairs of noisy and clean images were given (see `datasets.pairs`)."""
+"""The noise of a data set of given pairs of noisy and clean images (see `pellucid.datasets.pairs`)."""
 
 
 KINDS: dict[str, Callable[..., Corruption]] = {
@@ -221,11 +222,11 @@ KINDS: dict[str, Callable[..., Corruption]] = {
     "speckle": Speckle,
     "mask": Masking,
 }
-"""The corruptions by the name that `parse` knows them by."""
+"""The corruptions, by their name in the text that `parse` reads."""
 
 
 def varies(corruption: Corruption) -> bool:
-    """Return whether images draw their strengths from a range."""
+    """Return whether the strength differs from image to image."""
     parts = corruption.parts if isinstance(corruption, Chain) else (corruption,)
     return any(isinstance(value, Range) for part in parts for value in vars(part).values())
 
@@ -233,9 +234,9 @@ def varies(corruption: Corruption) -> bool:
 def parse(text: str | Corruption) -> Corruption:
     """Read a corruption: `KIND:STRENGTH`, several joined by `+`.
 
-    A strength is a number (`0.5`), a fraction (`25/255`) or a range from which each image draws (`0.1-0.6`);
-    `:unclipped` behind it keeps values outside [0, 1]. `paired` stands alone: see `Paired`. A corruption is returned
-    as it is.
+    A strength is a number (`0.5`), a fraction (`25/255`) or a range from which one is drawn for each image (`0.1-0.6`);
+    `:unclipped` after it keeps values outside [0, 1]. `paired` cannot be joined with others: see `Paired`. A corruption
+    is returned as it is.
 
     Raises
     ------
@@ -268,7 +269,7 @@ def _parse_strength(text: str, strength: str) -> Strength:
         above, slash, below = word.partition("/")
         return float(above) / float(below) if slash else float(above)
 
-    words = re.split(r"(?<!e)-", strength, flags=re.IGNORECASE)  # the minus of 1e-3 is no dash
+    words = re.split(r"(?<!e)-", strength, flags=re.IGNORECASE)  # the minus sign of 1e-3 does not separate
     try:
         return Range(*map(number, words)) if len(words) == 2 else number(strength)
     except (ValueError, ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""Kinds of noise as curves of variance over mean, with what clipping to [0, 1] makes of them.
+"""Kinds of noise as curves of variance over mean, after clipping to [0, 1].
 
 The curves are those of Foi, "Clipped noisy images: heteroskedastic modeling and practical denoising", Signal Processing
 2009, with the exact counts of faint Poisson noise.
@@ -27,20 +27,20 @@ _STRENGTHS = np.geomspace(4e-4, 4, 460)  # standard deviation at white
 _COARSE = np.geomspace(2e-3, 1, 56)  # for each of the two strengths of `MIXED`
 _MEANS = np.linspace(0, 1, 257)
 _LEVELS = np.linspace(0, 1, 201)  # of brightness before noise
-_BEYOND = np.linspace(1 / 24, 3, 72)  # in standard deviations, below black and above white
-_FEW_PHOTONS = 60.0  # up to here, counts are summed; above, they are as good as normal
-_LEAN = 0.35  # texture only ever adds variance: a curve below its points is a little better than one above
-_UNBOUNDED = 1e3
+_BEYOND = np.linspace(1 / 24, 3, 72)  # how far below black and above white, in standard deviations
+_FEW_PHOTONS = 60.0  # up to this many, counts are summed one by one; more are taken as normally distributed
+_LEAN = 0.35  # texture can only add variance, so a curve below its points costs less than one above them
+_UNBOUNDED = 1e3  # a bound that no value reaches
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a kind of noise explains the flat patches.
+    """How well a kind of noise fits the flat patches.
 
     Attributes
     ----------
-    strengths : standard deviation at white; for `MIXED`, of the part that grows with brightness, then of the other
-    cost : mean deviation of the logarithms of variance
+    strengths : standard deviation at white; for `MIXED`, that of the part that grows with brightness, then of the other
+    cost : mean deviation of the logarithm of the variance
     """
 
     strengths: tuple[float, ...]
@@ -48,7 +48,7 @@ class Fit:
 
 
 def fit(kind: str, flats: Sequence[Flat], clip: bool) -> Fit:
-    """Find the strength with which a kind explains the patches of all `flats` best; `clip`: noise was clipped."""
+    """Find the strength with which a kind fits the patches of all `flats` best; `clip`: noise was clipped."""
     logs, strengths = _table(kind, clip)
     mean, variance, weight = (np.concatenate([getattr(flat, name) for flat in flats]) for name in Flat.POINTS)
     place = np.clip(mean, 0, 1) * (len(_MEANS) - 1)
@@ -62,7 +62,7 @@ def fit(kind: str, flats: Sequence[Flat], clip: bool) -> Fit:
 
 @cache
 def _table(kind: str, clip: bool) -> tuple[Floats, Floats]:
-    """Return the logarithm of variance, a row of `_MEANS` per strength, and the strengths."""
+    """Return the logarithm of the variance at `_MEANS`, one row per strength, and the strengths."""
     low, high = (0.0, 1.0) if clip else (-_UNBOUNDED, _UNBOUNDED)
     level = np.concatenate([_LEVELS, 1 + _BEYOND])[None]
     single = _STRENGTHS[:, None]
@@ -84,19 +84,19 @@ def _table(kind: str, clip: bool) -> tuple[Floats, Floats]:
 
 
 def black_mean(sigma: float) -> float:
-    """Return what black averages once noise of `sigma` is clipped to [0, 1]."""
+    """Return the mean of black with noise of `sigma`, clipped to [0, 1]."""
     return float(_clipped(np.zeros(1), np.array([sigma]), 0.0, 1.0)[0][0])
 
 
 def deviation(kind: str, strengths: tuple[float, ...], clip: bool) -> tuple[Floats, Floats]:
-    """Return the curve of a kind: mean brightness from 0 to 1, and the standard deviation there."""
+    """Return the curve of a kind: values of mean brightness from 0 to 1, and the standard deviation at each."""
     logs, known = _table(kind, clip)
     nearest = int(np.abs(np.log(known) - np.log(strengths)).sum(axis=1).argmin())
     return _MEANS, np.exp(logs[nearest] / 2)
 
 
 def _around(sigma: Floats) -> Floats:
-    """Brightness from below black to above white, as far as noise reaches back: a row per sigma."""
+    """Return levels from below black to above white, as far as noise may bring back into [0, 1]: a row per sigma."""
     reach = sigma[:, None] * _BEYOND
     inside = np.broadcast_to(_LEVELS, (len(sigma), len(_LEVELS)))
     return np.concatenate([-reach[:, ::-1], inside, 1 + reach], axis=1)
@@ -115,7 +115,7 @@ def _clipped(level: Floats, sigma: Floats, low: float, high: float) -> tuple[Flo
     density = [np.exp(-0.5 * end**2) / np.sqrt(2 * np.pi) for end in (below, above)]
     under, over = ndtr(below), ndtr(-above)
     within = ndtr(above) - under
-    # Moments of the deviation from `level`, of what stays inside and of what lands on the ends.
+    # Moments of the deviation from `level`, of the values that stay inside and of those that end at the bounds.
     shift = sigma * (density[0] - density[1]) + (low - level) * under + (high - level) * over
     square = sigma**2 * (within + below * density[0] - above * density[1])
     square = square + (low - level) ** 2 * under + (high - level) ** 2 * over

@@ -1,4 +1,4 @@
-"""What was found in images, in numbers, in words, and as the noise to train against."""
+"""What was found in images: in numbers, in words, and as the noise to train against."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _WORDS = {
     "poisson": "signal-dependent, variance grows with brightness (poisson)",
     "speckle": "signal-dependent, deviation grows with brightness (speckle)",
     "poisson+gaussian": "signal-dependent, with a part that is not (poisson+gaussian)",
-    NONE: "none to speak of",
-    UNCLEAR: "cannot be told from texture",
+    NONE: "hardly any",
+    UNCLEAR: "cannot be distinguished from texture",
 }
 _UNITS = {
     "poisson": "photons at white",
     "poisson+gaussian": "photons at white",
     "speckle": "relative to the pixel",
 }
-_USUAL = "gaussian:0.02-0.2"  # for clean images that noise of any mild level is to be added to
-_BESIDE_IMPULSES = 0.015  # level of other noise that does not matter beside impulses
-_LARGE = 64  # pixels; larger images are learnt as patches
+_USUAL = "gaussian:0.02-0.2"  # recommended where no noise was found: mild noise to add to clean images
+_BESIDE_IMPULSES = 0.015  # up to this level, other noise does not matter where there are impulses
+_LARGE = 64  # pixels a side; larger images are trained on in patches
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class Inspection:
 
     Attributes
     ----------
-    images, pixels : what was looked at
+    images, pixels : number of images, and of the pixels that were measured
     side : the median of the images' shorter sides, in pixels
-    values : range, bit depth, and what sits at either end
-    clipped : whether noise was cut off to [0, 1]
-    level : kind and level of the noise, impulses and patterns not counted
+    values : range, bit depth, and the shares at black and white
+    clipped : whether noise was clipped to [0, 1]
+    level : kind and level of the noise, without impulses and patterns
     differ : whether the images differ in level
     impulses : black and white ones
-    rows, columns : level of what whole rows, or columns, are shifted by
+    rows, columns : level of the shifts of whole rows, or columns
     wave : amplitude and period in pixels of a regular pattern, or None
-    blocking : steps between blocks of 8 pixels, relative to others; 1 without JPEG's blocks
+    blocking : steps between JPEG's blocks of 8 pixels, relative to other steps; 1 if there are no blocks
     """
 
     images: int
@@ -63,7 +63,7 @@ class Inspection:
 
     @property
     def noise(self) -> str:
-        """The noise as `corruptions.parse` reads it; a usual one for images that have none."""
+        """The noise as `parse` reads it; a usual one for images that have none."""
         return "+".join(part for part in (self._spread_noise(), self._impulse_noise()) if part) or _USUAL
 
     @property
@@ -72,7 +72,7 @@ class Inspection:
         return self.level.kind == NONE and not any(self.impulses.shares)
 
     def command(self, images: str = "IMAGES") -> str:
-        """Return the line that trains against this noise; `images` are the inspected ones, as the user named them."""
+        """Return the command that trains against this noise; `images`: what the user called the inspected images."""
         recipe = " --recipe photos" if self.side > _LARGE else ""
         return f"pellucid train {shlex.quote(images) if self.clean else 'CLEAN_IMAGES'}{recipe} --noise {self.noise}"
 
@@ -108,7 +108,7 @@ class Inspection:
             return ""
         if not salt and judged[1] > 0.02:
             return f"mask:{_round(pepper)}"
-        # What one end shows stands for both where the other end cannot be judged.
+        # Where one end cannot be judged, it is taken to be like the other.
         unseen = min(judged) <= 0.02
         return f"salt-pepper:{_round(2 * max(pepper, salt) if unseen else pepper + salt)}"
 
@@ -117,7 +117,7 @@ class Inspection:
         """What was found, as pairs of short texts."""
         values, level = self.values, self.level
         pairs = [
-            ("images", f"{self.images:,}, {self.pixels:,} pixels looked at"),
+            ("images", f"{self.images:,}, {self.pixels:,} pixels measured"),
             ("values", f"{values.dtype}, {values.low:g} to {values.high:g}" + _bits(values.bits)),
             ("at black, at white", f"{values.at_low:.1%}, {values.at_high:.1%} of the values"),
             ("kind of noise", _WORDS[level.kind]),
@@ -139,7 +139,7 @@ class Inspection:
 
 
 def _widened(interval: Interval) -> Interval:
-    """From what holds four in five to what holds nearly all, as if they were evenly spread."""
+    """Widen an interval that holds four in five to one that holds nearly all, if they are evenly spread."""
     more = (interval[1] - interval[0]) / 8
     return max(interval[0] - more, interval[0] / 2), interval[1] + more
 
@@ -155,5 +155,5 @@ def _bits(bits: int) -> str:
 
 
 def _round(value: float) -> str:
-    """Two significant digits, as `parse` reads them."""
+    """Return a number with two significant digits, as `parse` reads it."""
     return f"{float(f'{value:.2g}'):.10g}" if value < 1e9 else "1000000000"

@@ -1,4 +1,4 @@
-"""Impulse noise: pixels at black or white that their neighbours do not explain."""
+"""Impulse noise: black or white pixels that are unlike their neighbours."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _SIDE = 5  # of the neighbourhood, in pixels
-_MOST = 2**16  # pixels of a plane that are counted
-_FAR = 4.0  # spreads of the neighbours, from which on an end of the range is out of their reach
-_LEAST_DISTANCE = 0.1
-_LOOSE = 2.0  # the same, where impulses are known to be
-_LEAST_SHARE = 0.001  # of the pixels that can be judged; fewer are no finding
-_FEWEST = 20  # pixels at an end that make a finding
-_ROUNDING = 1e-6  # white that was scaled is this near to 1
-_DISTANCES = 10  # steps of distance from an end that are counted apart
-_CONSTANT = 0.5  # of the share of impulses, at least so much is found at the farther half of the distances
-_GAP = 3.0  # so many times more pixels lie at an end than near it
+_MOST = 2**16  # pixels of a plane that are counted, about
+_FAR = 4.0  # an end of the range is far from the neighbours if it is more spreads than this from their median
+_LEAST_DISTANCE = 0.1  # plus this distance
+_LOOSE = 2.0  # the same for repairing, where impulses are known to exist
+_LEAST_SHARE = 0.001  # of the pixels that can be judged; a smaller share is no finding
+_FEWEST = 20  # impulses that make a finding
+_ROUNDING = 1e-6  # scaled white may differ from 1 by this
+_DISTANCES = 10  # steps of distance from an end that are counted separately
+_CONSTANT = 0.5  # in the farther half of the distances, the share of impulses is at least this part of that in all
+_GAP = 3.0  # at least so many times as many pixels lie at an end as near it
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The pixels of a plane that may be black, or white, impulses.
+    """The pixels of a plane (one colour of an image) that may be impulses, at one end of the range.
 
     Attributes
     ----------
-    places : index into the flattened plane; all that are worth replacing, also where the neighbours reach farther
+    places : indices into the flattened plane of all pixels to replace if there are impulses (a looser choice than
+        for `hits`)
     medians : of the neighbours of each
-    hits, judged : number of them, and of all pixels whose neighbours are far enough from that end to tell, for each of
-        several distances of the neighbours from that end, rising
-    near : number of pixels that come near that end without reaching it
+    hits, judged : number of impulses, and of all pixels whose neighbours are far enough from that end to judge; both
+        for rising distances of the neighbours from that end
+    near : number of pixels that can be judged and come near that end without reaching it
     pixels : number of pixels that were counted
     """
 
@@ -46,14 +47,14 @@ class Candidates:
 
 
 Ends = tuple[Candidates, Candidates]
-"""At black, and at white."""
+"""The candidates at black, and at white."""
 
 
 @dataclass(frozen=True)
 class Impulses:
-    """What a collection holds: shares of its values that became black, and white; 0 if none are found.
+    """The impulses in a collection: the shares of its values that became black, and white; 0 if none are found.
 
-    `judged` is, for either end, the share of the values whose neighbours can tell.
+    `judged` is the share of the values that could be judged, for either end.
     """
 
     shares: tuple[float, float]
@@ -66,7 +67,7 @@ NO_IMPULSES = Impulses((0.0, 0.0), (0.0, 0.0))
 def candidates(plane: Floats) -> Ends:
     """Find the pixels of a plane (height, width) in [0, 1] that lie at an end of the range, far from their neighbours.
 
-    The quartiles of the 24 neighbours say how far these reach (after Hwang and Haddad, "Adaptive median filters", IEEE
+    The quartiles of the 24 neighbours say how far they spread (after Hwang and Haddad, "Adaptive median filters", IEEE
     TIP 1995, who use their least and largest).
     """
     padded = np.pad(plane, _SIDE // 2, mode="symmetric")
@@ -97,7 +98,7 @@ def _neighbours(windows: Floats) -> tuple[Floats, Floats]:
 
 
 def decide(planes: Sequence[Ends]) -> Impulses:
-    """Say which candidates are impulses, from all planes of a collection.
+    """Decide whether the candidates in all planes of a collection are impulses.
 
     Other noise that reaches an end also comes near it, and reaches it more rarely from farther away.
     """
@@ -117,7 +118,7 @@ def decide(planes: Sequence[Ends]) -> Impulses:
 
 
 def repair(plane: Floats, found: Ends, impulses: Impulses) -> Floats:
-    """Return the plane with the median of the neighbours where an impulse is."""
+    """Return the plane with its impulses replaced by the median of their neighbours."""
     clean = plane.copy()
     for one, share in zip(found, impulses.shares, strict=True):
         if share:

@@ -14,24 +14,27 @@ from pellucid.noise.patches import Flat, true_correlation
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 Part = tuple[Flat, ...]
-"""The planes of one image, or of a part of one."""
+"""The planes (colours) of one image, or of a part of one."""
 
 NONE, UNCLEAR = "none", "unclear"
-"""Kinds beside those in `families`: no noise to speak of; and noise that cannot be told from texture."""
+"""Kinds besides those in `families`: hardly any noise; and noise that cannot be distinguished from texture."""
 
 LEAST = 0.004
-"""Noise below this level, one gray value of 256, is none to speak of."""
+"""Noise below this level, one gray value of 256, counts as none."""
 
-_LEAST_ANYWHERE = 0.008  # the same, for one part in ten
-_STILL = 0.05  # share of patches of one single value, from which on noise is taken to spare them
-_TEXTURE = 0.1  # correlation, from which on what varies may be texture
-_UNLIKE = 0.1  # parts whose flattest patches are that much more correlated than most parts' are left out: texture
-_CORRELATED = 0.15  # from here on, variances are brought to what they are without the patches' planes taken away
-_BETTER, _MARGIN = 0.75, 0.005  # a kind is taken before `gaussian` if its cost is that much less
-_POOR, _MIXED_BETTER = 0.03, 0.6  # cost above which a mixture is tried, and the share of it that it may cost
-_GROWING, _STEADY = 0.3, 0.12  # least share of the variance, at the mean brightness, that a mixture's parts have
-_MANY = 1000  # patches of a plane, without which no mixture is tried: it explains too much
-_NARROW = 0.06  # span of brightness within which nothing can be said of its influence
+_LEAST_ANYWHERE = 0.008  # the same for the noisiest tenth of the parts
+_STILL = 0.05  # from this share of patches of one single value on, noise is taken to spare them
+_TEXTURE = 0.1  # from this correlation on, what varies may be texture
+_UNLIKE = 0.1  # parts whose flat patches are so much more correlated than usual are left out as texture
+_CORRELATED = 0.15  # from this correlation on, the variance that was subtracted with the slopes is put back
+_BETTER, _MARGIN = (
+    0.75,
+    0.005,
+)  # the cost of another kind must be this share of `gaussian`'s, less the margin
+_POOR, _MIXED_BETTER = 0.03, 0.6  # cost above which a mixture is tried, and the share of it that the mixture may cost
+_GROWING, _STEADY = 0.3, 0.12  # least share of the variance, at the mean brightness, of each part of a mixture
+_MANY = 1000  # with fewer patches of a plane no mixture is tried: it fits anything
+_NARROW = 0.06  # within so small a span of brightness, its influence on noise cannot be seen
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class Level:
     ----------
     kind : `gaussian`, `poisson`, `speckle`, `poisson+gaussian`, `none`, or `unclear`
     strength : in the unit of the kind: sigma, photons at white, sigma relative to the pixel; None if not measured
-    strength_interval : what four in five of the images, or of the quarters of few images, lie in
+    strength_interval : holds the strength of four in five images, or of the quarters of few images
     steady : level of the part of `poisson+gaussian` that does not grow with brightness; else 0
-    sigma, sigma_interval : level over all values, and what four in five lie in; None if not measured
+    sigma, sigma_interval : level over all values, and the interval as for the strength; None if not measured
     correlation : of the noise of horizontal and of vertical neighbours
     flat : brightness and level of groups of flat patches
     one_brightness : whether nearly all flat patches are about as bright
@@ -63,13 +66,13 @@ class Level:
 
 @dataclass(frozen=True)
 class Brightness:
-    """Mean, and mean of the squares, of the values of images with their noise."""
+    """Mean, and mean of the squares, of the values of noisy images."""
 
     mean: float
     square: float
 
 
-def estimate(images: Sequence[Sequence[Part]], brightness: Brightness, clip: bool) -> Level:
+def estimate_level(images: Sequence[Sequence[Part]], brightness: Brightness, clip: bool) -> Level:
     """Estimate the noise in images.
 
     Parameters
@@ -80,7 +83,7 @@ def estimate(images: Sequence[Sequence[Part]], brightness: Brightness, clip: boo
 
     Returns
     -------
-    Level. It is the median over the images; the intervals are taken over the parts.
+    Level, the median over the images; its intervals are taken over the parts.
     """
     known = _measurable(images)
     if not known:
@@ -113,7 +116,10 @@ def estimate(images: Sequence[Sequence[Part]], brightness: Brightness, clip: boo
 
 
 def _measurable(images: Sequence[Sequence[Part]]) -> list[list[Part]]:
-    """Return the parts whose flat patches vary by noise: none where texture varies, and other patches do not at all."""
+    """Return the parts whose flat patches vary by noise.
+
+    There are none if texture varies and other patches do not vary at all.
+    """
     flats = [flat for image in images for part in image for flat in part]
     textures = [flat.texture for flat in flats if len(flat.mean)]
     if not textures or (np.mean(textures) > _TEXTURE and np.mean([flat.still for flat in flats]) >= _STILL):
@@ -130,7 +136,7 @@ def _correlation(part: Part) -> Floats:
 
 
 def _choose(parts: Sequence[Part], brightness: Brightness, clip: bool) -> str:
-    """Return the kind that explains the parts at the least cost, with a preference for the simpler."""
+    """Return the kind that fits the parts at the least cost; simpler kinds are preferred."""
 
     def cost(kind: str) -> float:
         return float(np.mean([fit(kind, part, clip).cost for part in parts]))
@@ -147,16 +153,16 @@ def _choose(parts: Sequence[Part], brightness: Brightness, clip: bool) -> str:
 
 
 def _at(kind: str, strengths: Floats, brightness: Brightness) -> float:
-    """The standard deviation over all values."""
+    """Return the standard deviation over all values."""
     if kind == "speckle":
-        # The noise has its share in the squares.
+        # The squares contain the noise itself.
         return float(strengths[0] * np.sqrt(brightness.square / (1 + strengths[0] ** 2)))
     growth = 1.0 if kind == "gaussian" else np.sqrt(brightness.mean)
     return float(np.hypot(strengths[0] * growth, strengths[1] if kind == MIXED else 0))
 
 
 def _unit(kind: str, strengths: Floats) -> float:
-    """The strength in the unit of the kind."""
+    """Return the strength in the unit of the kind."""
     return float(strengths[0]) if kind in ("gaussian", "speckle") else float(strengths[0] ** -2)
 
 
@@ -166,7 +172,7 @@ def _interval(found: Sequence[float], value: float) -> Interval:
 
 
 def _span(points: Floats) -> float:
-    """The span of brightness that four in five of the flat patches lie in; `points`: mean, variance, weight."""
+    """Return the span of brightness of four in five flat patches; `points`: mean, variance, weight."""
     order = np.argsort(points[0])
     share = np.cumsum(points[2][order]) / points[2].sum()
     low, high = (points[0][order][np.searchsorted(share, part)] for part in (0.1, 0.9))

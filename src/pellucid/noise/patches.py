@@ -1,4 +1,4 @@
-"""Flat patches of an image, where nothing but noise varies."""
+"""Flat patches of an image, in which only noise varies."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ SIDE = 7
 """Side of a patch, in pixels."""
 
 WINDOW = SIDE + 2
-"""Side with the ring of pixels around it; smaller images have no patches."""
+"""Side of a patch with the ring of pixels around it; smaller images have no patches."""
 
 _PIXELS = SIDE * SIDE
-_FREE = _PIXELS - 3  # degrees of freedom that are left without the best plane
-_MOST = 40_000  # patches that are taken of one plane
+_FREE = _PIXELS - 3  # degrees of freedom once a slope is subtracted
+_MOST = 40_000  # patches that are taken from one plane
 _BINS = 12  # of brightness
 _FEWEST = 24  # patches that a bin of brightness needs
-_ROUNDS = 12
-_LEAST = 1e-12  # variance; what rounding leaves of none may be negative
-_WHITE = 1.06  # mean over median of eigenvalues, up to which they may be those of noise alone
-_WHITENESS = 0.1  # difference in correlation that makes a bin count for less
-_CORRELATED = 0.25  # from here on, correlation is taken for the noise's own
+_ROUNDS = 12  # of the iteration that finds flat patches
+_LEAST = 1e-12  # variance; rounding may leave a negative one
+_WHITE = 1.06  # up to this ratio of mean to median, eigenvalues may be those of noise alone
+_WHITENESS = 0.1  # a bin so much more correlated than the least correlated one counts for clearly less
+_CORRELATED = 0.25  # from here on, the noise itself is taken to be correlated
 
 
-def _rest_of_plane() -> Floats:
-    """The matrix that takes the best plane away from a patch written as one row."""
+def _without_slope() -> Floats:
+    """Return the matrix that subtracts the best-fitting slope (a + b x + c y) from a patch written as one row."""
     y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
     basis = np.stack([np.ones(_PIXELS), y.ravel(), x.ravel()])
     basis /= np.linalg.norm(basis, axis=1, keepdims=True)
     return np.asarray(np.eye(_PIXELS) - basis.T @ basis)
 
 
-_REST = _rest_of_plane()
+_REST = _without_slope()
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Flat:
     Attributes
     ----------
     mean, variance, weight : one value for each bin of brightness: mean brightness and variance of its flat patches,
-        in units of [0, 1] and its square, and how much they tell
-    correlation : of the noise of horizontal and of vertical neighbours, as patches without their planes show it
-    texture : the same, of all bins alike; texture and blurred noise are correlated
-    still : share of the patches that are one single value
-    patches : number of patches looked at
+        in units of [0, 1] and its square, and how much they count
+    correlation : of the noise of horizontal and of vertical neighbours, measured in patches without their slopes
+    texture : the same with all bins weighted equally; texture and blurred noise are correlated
+    still : share of the patches that hold one single value
+    patches : number of patches
     """
 
     POINTS: ClassVar = ("mean", "variance", "weight")
@@ -69,13 +69,14 @@ class Flat:
 
 
 def flat_patches(plane: Floats) -> Flat:
-    """Measure a plane (height, width) in its weakly textured patches.
+    """Measure the noise of a plane (height, width), one colour of an image, in its weakly textured patches.
 
-    Patches are sorted by the brightness of the ring around them, whose noise is not theirs. In each bin those are kept
-    whose variance noise alone would give, found by iteration (after Liu, Tanaka, Okutomi, "Single-image noise level
-    estimation for blind denoising", IEEE TIP 2013); what texture is left in them is taken out by the eigenvalues of
-    their covariance (Chen, Zhu, Heng, "An efficient statistical method for image noise level estimation", ICCV 2015).
-    Bins whose rest is less white than that of the whitest are texture more than noise, and count for less.
+    Patches are sorted into bins by the brightness of the ring around them, which does not share their noise. In each
+    bin, those are kept whose variance could come from noise alone; they are found by iteration (after Liu, Tanaka,
+    Okutomi, "Single-image noise level estimation for blind denoising", IEEE TIP 2013). Texture that is left in them is
+    excluded by the eigenvalues of their covariance (Chen, Zhu, Heng, "An efficient statistical method for image noise
+    level estimation", ICCV 2015). Bins that are more correlated than the least correlated one hold more texture than
+    noise, and count for less.
     """
     none = np.zeros(0)
     if min(plane.shape) < WINDOW:
@@ -107,7 +108,7 @@ def flat_patches(plane: Floats) -> Flat:
 
 
 def _bins(brightness: Floats) -> list[NDArray[np.intp]]:
-    """Part patches by brightness; bins with few are left out."""
+    """Sort patches into bins by brightness; bins with few are left out."""
     if len(brightness) < _FEWEST:
         return []
     low, high = np.quantile(brightness, [0.002, 0.998])
@@ -133,7 +134,7 @@ def _correlation(rest: Floats) -> Floats:
 
 
 def _level(rest: Floats, correlation: float) -> float:
-    """The variance of the noise in chosen patches: white noise has it in every direction, texture only in some."""
+    """Return the variance of the noise in flat patches: white noise varies in every direction, texture only in some."""
     if len(rest) < 10 * _FREE or correlation > _CORRELATED:
         return float(np.square(rest).sum() / len(rest) / _FREE)
     values = np.linalg.eigvalsh(rest.T @ rest / len(rest))[_PIXELS - _FREE :]
@@ -143,7 +144,7 @@ def _level(rest: Floats, correlation: float) -> float:
 
 
 def true_correlation(measured: Floats) -> tuple[float, float, float]:
-    """Undo what taking the planes away does to correlated noise.
+    """Undo what subtracting the slopes does to correlated noise.
 
     Parameters
     ----------
@@ -151,8 +152,8 @@ def true_correlation(measured: Floats) -> tuple[float, float, float]:
 
     Returns
     -------
-    The correlation of horizontal and of vertical neighbours, and the factor that brings measured variances to the true
-    ones. The noise is taken for white noise blurred by a Gaussian, whose correlation falls as r**(distance**2).
+    The correlation of horizontal and of vertical neighbours, and the factor from the measured variances to the true
+    ones. The noise is assumed to be white noise blurred by a Gaussian, whose correlation falls as r**(distance**2).
     """
     guess = np.clip(measured, -0.3, 0.95)
     for _ in range(60):
@@ -162,7 +163,7 @@ def true_correlation(measured: Floats) -> tuple[float, float, float]:
 
 
 def _seen(correlation: Floats) -> tuple[Floats, float]:
-    """Return the correlation of neighbours, and the sum of squares, that patches without their planes show."""
+    """Return the correlation of neighbours, and the sum of squares, in patches without their slopes."""
     y, x = np.divmod(np.arange(_PIXELS), SIDE)
     powers = [np.square(np.subtract.outer(axis, axis)) for axis in (x, y)]
     covariance = np.prod([one**power for one, power in zip(correlation, powers, strict=True)], axis=0)

@@ -1,4 +1,4 @@
-"""The picture of an inspection."""
+"""A picture of what `inspect` found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise with a pattern: rows or columns that are shifted as a whole, and waves."""
+"""Noise with a pattern: whole rows or columns that are brighter or darker, waves, and JPEG's blocks."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_SHORTEST = 24  # pixels along a row, and rows, without which nothing is said of rows
-_CLEAR = 2.5  # so many times what pixel noise alone would give
+_SHORTEST = 24  # with fewer rows or columns than this, nothing is said
+_CLEAR = 2.5  # at least so many times what the noise of pixels alone would give
 _SMOOTH = 9  # rows that a row is compared with
-_WAVE_SIDE = 256  # of the square that waves are looked for in
-_WAVE_LEAST = 64
+_WAVE_SIDE = 256  # of the square in which waves are searched, in pixels
+_WAVE_LEAST = 64  # the smallest such square
 _WAVE_SLOWEST = 0.04  # cycles per pixel; slower ones are content
-_WAVE_PEAK = 150.0  # power of a wave over that around it; pure noise stays below 40
+_WAVE_PEAK = 150.0  # power of a wave over that around it; pure noise reaches at most 40
 
 
 def remove_rows(plane: Floats) -> tuple[float, Floats]:
-    """Find the standard deviation of what is added to whole rows; return it, and the plane without it.
+    """Return the standard deviation of the shifts of whole rows, 0 if there are none, and the plane without them.
 
-    The median along a row of the second difference across rows holds the rows' own noise, but little of pixel noise
-    and content; compared with what the pixels' noise would give, it tells whether there is any. 0 if there is none.
+    The median along each row of the second difference between rows contains the shifts, but little of the noise of
+    pixels and of the content. There are shifts if it is larger than the noise of pixels alone would make it.
     """
     if min(plane.shape) < _SHORTEST:
         return 0.0, plane
@@ -36,7 +36,7 @@ def remove_rows(plane: Floats) -> tuple[float, Floats]:
 
 
 def _row_noise(plane: Floats) -> tuple[float, float, float]:
-    """Return the noise of rows, what the noise of pixels alone would make of it, and the noise of pixels."""
+    """Return the noise of rows, the same if there were only the noise of pixels, and the noise of pixels."""
     second = np.diff(plane, 2, axis=0) / np.sqrt(6)
     middle = np.median(second, axis=1)
     pixel = _spread(second - middle[:, None])
@@ -44,7 +44,7 @@ def _row_noise(plane: Floats) -> tuple[float, float, float]:
 
 
 def _spread(values: Floats) -> float:
-    """The standard deviation by the median absolute deviation."""
+    """Return the standard deviation, computed from the median absolute deviation."""
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
@@ -71,7 +71,7 @@ def find_wave(plane: Floats) -> tuple[float, float] | None:
 
 
 def blocking(plane: Floats) -> float:
-    """Return how much larger steps between blocks of 8 pixels are than those within, as JPEG leaves them; 1 for none.
+    """Return how much larger the steps between JPEG's blocks of 8 pixels are than those inside; 1 if there are none.
 
     The plane begins at the corner of a block (after Wang, Bovik, Evans, "Blind measurement of blocking artifacts in
     images", ICIP 2000).
@@ -80,7 +80,7 @@ def blocking(plane: Floats) -> float:
         return 1.0
     ratios = []
     for turned in (plane, plane.T):
-        # A step on a slope is no edge: what its two neighbours would make of it is taken off.
+        # A step on a slope is no edge: the mean of its two neighbours is subtracted.
         step = np.abs(np.diff(turned, axis=1))
         excess = (step[:, 1:-1] - (step[:, :-2] + step[:, 2:]) / 2).mean(axis=0)
         at_edge = (np.arange(len(excess)) + 2) % 8 == 0

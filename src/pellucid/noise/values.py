@@ -1,4 +1,4 @@
-"""The values that images really use: range, bit depth, and what sits at either end."""
+"""The values that images really use: range, bit depth, and the shares at black and white."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_DEPTHS = (8, 10, 12, 14)  # of cameras whose frames are kept in 16 bits
+from pellucid.images import camera_white, largest
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Values:
     ----------
     dtype : of the arrays, as NumPy names it; several are joined by a comma
     low, high : the least and the largest value, as stored
-    bits : bits that integers really use, counted up to the largest value in steps of their common divisor; else 0
-    levels : number of different values of integers and of bool; else 0
-    white : what is white, as stored: the largest value of the type, or of the bits that 16-bit images use; 1 for floats
-    stretch : the type's own white over `white`; 1 unless fewer bits are used
+    bits : of integers, the bits that they really use, up to the largest value in steps of their common divisor; else 0
+    levels : of integers and bool, the number of different values; else 0
+    white : white, as stored: the largest value of the type, or of the bits that 16-bit images use; 1 for floats
+    stretch : the largest value of the type over `white`; 1 unless fewer bits are used
     at_low, at_high : share of the values that are black, or white
     outside : whether floats leave [0, 1]
     """
@@ -42,7 +42,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Tally:
-    """The values of one image; integers are counted one by one, of others the ends are."""
+    """The values of one image: how often each occurs of integers; how many are black, between, and white of others."""
 
     dtype: np.dtype[Any]
     low: float
@@ -53,7 +53,7 @@ class Tally:
     def of(cls, array: NDArray[Any]) -> Tally:
         """Count the values of an array of a type that `to_unit` takes."""
         if array.dtype.kind == "u":
-            counts = np.bincount(array.ravel(), minlength=np.iinfo(array.dtype).max + 1)
+            counts = np.bincount(array.ravel(), minlength=largest(array.dtype) + 1)
         else:
             ends = (array <= 0).sum(), (array >= 1).sum()
             counts = np.array([ends[0], array.size - sum(ends), ends[1]])
@@ -61,7 +61,7 @@ class Tally:
 
 
 def combine(tallies: Sequence[Tally]) -> Values:
-    """Put the counts of images together."""
+    """Combine the counts of all images."""
     low, high = min(one.low for one in tallies), max(one.high for one in tallies)
     types = {one.dtype for one in tallies}
     top, white, bits, levels = 1.0, 1.0, 0, 2 * (types == {np.dtype(bool)})
@@ -70,9 +70,7 @@ def combine(tallies: Sequence[Tally]) -> Values:
         used = np.flatnonzero(counts)
         step, levels = int(np.gcd.reduce(used)) or 1, len(used)
         bits = max(1, (int(high) // step).bit_length())
-        top = white = float(len(counts) - 1)
-        if tallies[0].dtype == np.uint16 and high > 0:
-            white = next((2.0**depth - 1 for depth in _DEPTHS if high < 2**depth), top)
+        top, white = float(len(counts) - 1), float(camera_white(high, tallies[0].dtype))
         at_low, at_high = counts[0], counts[int(white)]
     else:
         at_low, at_high = (sum(one.counts[end] for one in tallies) for end in (0, -1))

@@ -1,4 +1,4 @@
-"""Arrays to files and back, and what a reader of a folder sees of bad ones."""
+"""Arrays to files and back, and what is said of bad files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An orientation is obeyed once, in whatever it is written; what else the EXIF says is kept, thumbnails are not."""
+"""An orientation is applied to the pixels, in every kind of file; the rest of the EXIF is kept, thumbnails are not."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_real_sixteen_bit_micrograph(real: Path) -> None:
 def test_reading_a_png_imports_pillow_alone(tmp_path: Path) -> None:
     Image.new("L", (5, 5)).save(tmp_path / "a.png")
     script = (
-        "import sys; from pellucid.formats import read_picture, write_picture; "
+        "import sys; from pellucid.images import read_picture, write_picture; "
         "write_picture('b.png', read_picture('a.png')); "
         "heavy = {'tifffile', 'imagecodecs', 'scipy', 'skimage', 'PIL.TiffImagePlugin'} & set(sys.modules); "
         "sys.exit(f'imported {heavy}' if heavy else 0)"

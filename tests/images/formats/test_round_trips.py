@@ -1,4 +1,4 @@
-"""Every kind of file comes back as it came: pixels, type, mode, depth, alpha, resolution and profile."""
+"""Every kind of file comes back as it came: pixels, type, mode, depth, alpha, resolution, profile; or notes say so."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from pellucid.common.errors import PellucidError
-from pellucid.images.formats import Form, Picture, probe, read_picture, write_picture
+from pellucid.images.formats import Picture, probe, read_picture, write_picture
 
 ICC = b"a profile, as far as a file is concerned" * 9
 RNG = np.random.default_rng(0)
@@ -59,15 +59,16 @@ def image_of(mode: str, height: int = 19, width: int = 23) -> Image.Image:
 
 
 LOSSLESS = [
-    *(("PNG", mode) for mode in ("1", "L", "LA", "RGB", "RGBA", "P", "I;16")),
-    *(("TIFF", mode) for mode in ("1", "L", "LA", "RGB", "RGBA", "P", "I;16")),
-    *(("BMP", mode) for mode in ("1", "L", "RGB", "P")),
+    *(("PNG", mode) for mode in ("1", "L", "LA", "RGB", "RGBA", "I;16")),
+    *(("TIFF", mode) for mode in ("1", "L", "LA", "RGB", "RGBA", "I;16")),
+    *(("BMP", mode) for mode in ("1", "L", "RGB")),
     *(("PPM", mode) for mode in ("1", "L", "RGB")),
     *(("WEBP", mode) for mode in ("RGB", "RGBA")),
 ]
+PALETTES = [(kind, "P") for kind in ("PNG", "TIFF", "BMP")]
 
 
-@pytest.mark.parametrize(("kind", "mode"), LOSSLESS)
+@pytest.mark.parametrize(("kind", "mode"), LOSSLESS + PALETTES)
 def test_what_pillow_writes_comes_back_to_pillow(kind: str, mode: str) -> None:
     image = image_of(mode)
     options: dict[str, Any] = {} if kind in ("PPM", "WEBP") else {"dpi": (300, 150)}
@@ -78,15 +79,30 @@ def test_what_pillow_writes_comes_back_to_pillow(kind: str, mode: str) -> None:
     data = saved(image, kind, **options)
     picture = read_picture(data)
     result = opened(again(picture))
-    assert (result.format, result.mode, result.size) == (kind, mode, image.size)
-    plain = (lambda given: given.convert("RGBA")) if mode == "P" else (lambda given: given)
-    assert np.array_equal(np.asarray(plain(result)), np.asarray(plain(image)))
-    assert np.array_equal(picture.pages[0], np.asarray(image.convert("RGB") if mode == "P" else image))
+    kept = image.convert("RGB") if mode == "P" else image
+    assert (result.format, result.mode, result.size) == (kind, kept.mode, image.size)
+    assert np.array_equal(np.asarray(result), np.asarray(kept))
+    assert np.array_equal(picture.pages[0], np.asarray(kept))
+    assert picture.form.notes == (("the palette is not kept: its colours are written as RGB",) if mode == "P" else ())
     assert result.info.get("icc_profile") == options.get("icc_profile")
     if "dpi" in options:
         assert result.info["dpi"] == pytest.approx((300, 150), abs=0.05)
         assert picture.form.dpi == pytest.approx((300, 150), abs=0.05)
     assert probe(data) == (19, 23, 3 if mode in ("P", "RGB", "RGBA") else 1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+def test_a_palette_of_grays_is_read_and_written_as_gray(kind: str) -> None:
+    image = image_of("L").quantize(50)
+    data = saved(image, kind)
+    picture = read_picture(data)
+    assert opened(data).mode == "P"
+    assert probe(data) == (19, 23, 1)
+    assert np.array_equal(picture.pages[0], np.asarray(image.convert("L")))
+    assert picture.form.notes == ("the palette is not kept: its grays are written as 8-bit gray",)
+    result = opened(again(picture))
+    assert result.mode == "L"
+    assert np.array_equal(np.asarray(result), np.asarray(image.convert("L")))
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,32 +132,21 @@ def test_deep_png_from_elsewhere(channels: int) -> None:
     assert np.array_equal(imagecodecs.png_decode(again(picture)), page)
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4])
-def test_palettes_keep_their_depth(bits: int) -> None:
-    data = saved(image_of("RGB").quantize(2**bits), "PNG", bits=bits)
-    picture = read_picture(data)
-    result = again(picture)
-    assert (result[24], result[25]) == (bits, 3)
-    assert same(read_picture(result), picture)
-    noisy = Picture((RNG.integers(0, 256, (19, 23, 3), dtype=np.uint8),), picture.form)
-    assert len(opened(again(noisy)).getcolors()) <= 2**bits
-
-
-def test_palettes_keep_alpha_when_they_are_chosen_anew() -> None:
-    image = image_of("RGB", 60, 60).quantize(60)
-    picture = read_picture(saved(image, "PNG", transparency=bytes(range(0, 240, 4))))
-    alpha = picture.pages[0][..., 3]
-    noisy = np.dstack([RNG.integers(0, 256, (60, 60, 3), dtype=np.uint8), alpha])
-    result = opened(again(Picture((noisy,), picture.form)))
-    assert result.mode == "P"
-    back = np.asarray(result.convert("RGBA"))
-    assert np.array_equal(back[..., 3], alpha)
-    rough = np.abs(back[..., :3].astype(int) - noisy[..., :3])[alpha > 0].mean()
-    assert rough < 64  # four colours for each level of alpha
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("gray", [False, True])
+def test_palettes_of_any_depth_keep_alpha(bits: int, gray: bool) -> None:
+    image = image_of("RGB", 60, 60).convert("L" if gray else "RGB").quantize(2**bits)
+    alpha = bytes(range(2**bits // 2))
+    data = saved(image, "PNG", bits=bits, transparency=alpha)
+    (page,), (back,) = read_picture(data).pages, read_picture(again(read_picture(data))).pages
+    assert data[24] == bits
+    assert np.array_equal(page, np.asarray(opened(data).convert("LA" if gray else "RGBA")))
+    assert np.array_equal(back, page)
+    assert probe(data) == (60, 60, 1 if gray else 3)
 
 
 @pytest.mark.parametrize("bits", [2, 4])
-def test_few_grays_keep_their_depth(bits: int) -> None:
+def test_few_grays_are_written_with_8_bits(bits: int) -> None:
     levels = RNG.integers(0, 2**bits, (5, 7))
     packed = np.packbits(
         np.unpackbits(np.pad(levels, ((0, 0), (0, 1))).astype(np.uint8)[..., None], axis=2)[..., 8 - bits :].reshape(
@@ -154,8 +159,9 @@ def test_few_grays_keep_their_depth(bits: int) -> None:
     picture = read_picture(data)
     assert np.array_equal(picture.pages[0], levels * (255 // (2**bits - 1)))
     result = again(picture)
-    assert (result[24], result[25]) == (bits, 0)
+    assert (result[24], result[25]) == (8, 0)
     assert np.array_equal(np.asarray(opened(result)), picture.pages[0])
+    assert picture.form.notes == (f"gray of {bits} bits is written with 8",)
 
 
 def png(header: bytes, rows: bytes, *more: tuple[bytes, bytes]) -> bytes:
@@ -167,19 +173,17 @@ def png(header: bytes, rows: bytes, *more: tuple[bytes, bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
-def test_a_colour_that_means_transparent_stays_one(mode: str) -> None:
+def test_a_colour_that_means_transparent_becomes_alpha(mode: str) -> None:
     image = image_of(mode)
     where = np.asarray(image)[3, 4]
     key = tuple(where.tolist()) if mode == "RGB" else int(where)
     picture = read_picture(saved(image, "PNG", transparency=key))
     page = picture.pages[0]
-    assert page.shape[2] == (4 if mode == "RGB" else 2)
-    assert page[3, 4, -1] == 0
-    changed = page.copy()
-    changed[..., :-1] = where  # all that is seen now has the very colour
-    result = opened(again(Picture((changed,), picture.form)))
-    assert (result.mode, result.info["transparency"]) == (mode, key)
-    assert np.array_equal(read_picture(again(Picture((changed,), picture.form))).pages[0][..., -1], page[..., -1])
+    colours = np.atleast_3d(np.asarray(image))
+    assert np.array_equal(page[..., :-1], colours)
+    assert np.array_equal(page[..., -1] == 0, (colours == where).all(axis=2))
+    assert picture.form.notes == ("the colour that stands for transparent is written as an alpha channel",)
+    assert same(read_picture(again(picture)), picture)
 
 
 def test_interlaced_png() -> None:
@@ -219,12 +223,26 @@ def test_lossy_webp_stays_lossy_and_keeps_alpha() -> None:
     assert np.array_equal(np.asarray(opened(result))[..., 3], np.asarray(image)[..., 3])
 
 
-def test_bmp_with_alpha() -> None:
-    page = np.asarray(image_of("RGBA"))
-    data = again(Picture((page,), Form(dpi=(300, 300))), ".bmp")
-    assert opened(data).mode == "RGBA"
-    assert np.array_equal(np.asarray(opened(data)), page)
-    assert np.array_equal(read_picture(data).pages[0], page)
+def bmp_with_alpha(page: np.ndarray) -> bytes:
+    """Return a BMP with the header of version 4, which Pillow does not write."""
+    height, width = page.shape[:2]
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII4II48x", 108, width, height, 1, 32, 3, page.size, 0, 0, 0, 0, *masks, 0x73524742)
+    start = struct.pack("<2sIHHI", b"BM", 14 + len(header) + page.size, 0, 0, 14 + len(header))
+    return start + header + page[::-1, :, [2, 1, 0, 3]].tobytes()
+
+
+def test_bmp_with_alpha_is_read_and_written_where_nothing_is_transparent(tmp_path: Path) -> None:
+    page = np.asarray(image_of("RGBA")).copy()
+    picture = read_picture(bmp_with_alpha(page))
+    assert np.array_equal(picture.pages[0], page)
+    with pytest.raises(PellucidError, match=r"a\.bmp: the format does not hold uint8 of shape \(19, 23, 4\)"):
+        write_picture(tmp_path / "a.bmp", picture)
+    assert np.array_equal(read_picture(again(picture, ".png")).pages[0], page)
+    page[..., 3] = 255
+    picture = read_picture(bmp_with_alpha(page))
+    assert np.array_equal(picture.pages[0], page[..., :3])
+    assert same(read_picture(again(picture)), picture)
 
 
 @settings(max_examples=60, deadline=None)
@@ -244,13 +262,16 @@ def test_any_largest_value_of_a_pnm_comes_back(largest: int, seed: int, kind: in
     assert picture.pages[0].dtype == (np.uint8 if largest < 256 else np.uint16)
     assert np.array_equal(np.rint(picture.pages[0] * (largest / np.iinfo(picture.pages[0].dtype).max)), levels)
     result = again(picture)
-    assert result.startswith(b"P%d" % kind)
-    assert result.replace(b"\n", b" ").endswith(body.replace(b"\n", b" "))
+    assert result.startswith(b"P%d" % (kind if kind > 3 else kind + 3))
+    assert result.endswith(levels.astype(np.uint8 if largest < 256 else ">u2").tobytes())
+    assert b"\n%d\n" % largest in result
+    assert ("decimal" in "".join(picture.form.notes)) == (kind < 4)
     assert same(read_picture(result), picture)
 
 
 def test_plain_pbm() -> None:
     picture = read_picture(b"P1\n3 2\n101\n0 1 0\n")
+    assert again(picture).startswith(b"P4")
     assert np.array_equal(picture.pages[0], np.array([[0, 1, 0], [1, 0, 1]], bool))
     assert same(read_picture(again(picture)), picture)
 

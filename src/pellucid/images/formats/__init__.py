@@ -1,4 +1,4 @@
-"""Image files: any size, any of the usual formats, and back as they came."""
+"""Image files of the usual formats: read, and written back as they came."""
 
 from pellucid.images.formats.npy import read_array
 from pellucid.images.formats.picture import Form, Limits, Picture

@@ -1,7 +1,7 @@
 """JPEG: 8 bits, gray or RGB, read and written by Pillow (libjpeg-turbo).
 
-Further pictures in the file (previews, depth maps) are dropped. The quality is kept by writing with the quantisation
-tables and the chroma subsampling of the file that came.
+Further pictures in the file (previews, depth maps) are dropped. A file is written with the quantisation tables and the
+chroma subsampling that it came with, so its quality stays the same.
 """
 
 from __future__ import annotations
@@ -12,17 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.common import PellucidError
-from pellucid.images.formats.metadata import checked_dpi, checked_icc, split_exif, swapped, turned
+from pellucid.images.formats.metadata import (
+    checked_dpi,
+    checked_icc,
+    pillow_options,
+    split_exif,
+    swapped,
+    turned,
+    upright_dpi,
+)
 from pellucid.images.formats.picture import Form, Limits, Picture, squeezed
-from pellucid.images.formats.source import Source, decoding
+from pellucid.images.formats.source import Source, decoding, open_with
 
 if TYPE_CHECKING:
     from PIL.JpegImagePlugin import JpegImageFile
 
 QUALITY = 95
-"""Of what came from elsewhere."""
-_ACCEPTED = {"L": 1, "RGB": 3}
+"""Of images that came from another kind of file."""
+_ACCEPTED = {"L": 1, "RGB": 3}  # colour channels by Pillow's mode
 _END = b"\xff\xd9"
 
 
@@ -37,17 +44,9 @@ class JpegForm:
 
 
 def _open(source: Source, limits: Limits) -> JpegImageFile:
-    """Read the header. This class, not `Image.open`, since that may turn to other decoders for what is in the file."""
     from PIL.JpegImagePlugin import JpegImageFile
 
-    source.file.seek(0)
-    opened = JpegImageFile(source.file)
-    limits.check_size(source.name, opened.width, opened.height)
-    if opened.mode not in _ACCEPTED:
-        raise PellucidError(
-            f"{source.name} is a JPEG of colour mode {opened.mode}; expected gray or RGB. Convert it first."
-        )
-    return opened
+    return open_with(JpegImageFile, source, limits, _ACCEPTED)
 
 
 def size(source: Source, limits: Limits) -> tuple[int, int, int]:
@@ -55,7 +54,7 @@ def size(source: Source, limits: Limits) -> tuple[int, int, int]:
     with decoding(source.name):
         opened = _open(source, limits)
         orientation, _ = split_exif(opened.info.get("exif"))
-        height, width = swapped((opened.height, opened.width), orientation) or (0, 0)
+        height, width = swapped((opened.height, opened.width), orientation)
         return height, width, _ACCEPTED[opened.mode]
 
 
@@ -67,7 +66,7 @@ def read(source: Source, limits: Limits) -> Picture:
         orientation, exif = split_exif(info.get("exif"))
         form = Form(
             kind="JPEG",
-            dpi=swapped(checked_dpi(*map(float, info.get("dpi", (0, 0)))), orientation),
+            dpi=upright_dpi(checked_dpi(*map(float, info.get("dpi", (0, 0)))), orientation),
             icc=checked_icc(source.name, info.get("icc_profile")),
             exif=exif,
             extra=_compression(opened),
@@ -95,24 +94,18 @@ def encode(picture: Picture) -> bytes:
     """Return the file's bytes; the one page is uint8, gray or RGB."""
     from PIL import Image as pillow
 
-    form, own = picture.form, picture.form.extra
+    own = picture.form.extra
     image = pillow.fromarray(squeezed(picture.pages[0]))
     options: dict[str, Any] = {"quality": QUALITY, "subsampling": 0}
     if isinstance(own, JpegForm):
         options = {"progressive": own.progressive}
-        # Tables of 16 bits, and more of them than the page has use for, are not written.
+        # Tables of 16 bits are not written.
         if own.tables and all(0 < value < 256 for table in own.tables.values() for value in table):
             options |= {"qtables": own.tables}
         else:
             options |= {"quality": QUALITY}
         if image.mode == "RGB":
             options |= {"keep_rgb": True} if own.keep_rgb else {"subsampling": max(own.subsampling, 0)}
-    if form.dpi:
-        options["dpi"] = tuple(round(value) for value in form.dpi)
-    if form.icc:
-        options["icc_profile"] = form.icc
-    if form.exif:
-        options["exif"] = b"Exif\0\0" + form.exif
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", **options)
+    image.save(buffer, "JPEG", **options, **pillow_options(picture.form))
     return buffer.getvalue()

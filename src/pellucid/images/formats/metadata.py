@@ -1,29 +1,33 @@
-"""What travels with pixels: the EXIF orientation, which is obeyed and removed, and the ICC profile."""
+"""What belongs to an image besides its pixels: EXIF with the orientation, resolution, colour profile.
+
+The orientation is applied to the pixels and taken out of the EXIF.
+"""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
+from pellucid.images.formats.picture import Form
 
 ORIENTATION = 0x0112
 LARGEST_EXIF = 2**16 - 64
 """More than a JPEG segment holds is not camera data; it is dropped."""
 LARGEST_ICC = 2**22
-"""Without its profile an image would look different, so a larger one is refused."""
+"""A larger profile is refused, not dropped: without it the image would look different."""
 
 _PREFIX = b"Exif\0\0"
+_T = TypeVar("_T")
 
 
 def split_exif(raw: bytes | None) -> tuple[int, bytes | None]:
-    """Return the orientation (1..8) and the EXIF without orientation and thumbnail, or None if little is left.
+    """Return the orientation (1..8), and the EXIF without orientation and thumbnail or None if nothing is left.
 
-    EXIF that cannot be parsed, or that is larger than `LARGEST_EXIF`, is dropped: it is a stranger's, and the pixels
-    are complete without it.
+    EXIF that cannot be parsed, or that is larger than `LARGEST_EXIF`, is dropped: the pixels are complete without it.
     """
     if not raw or len(raw) > LARGEST_EXIF:
         return 1, None
@@ -32,7 +36,7 @@ def split_exif(raw: bytes | None) -> tuple[int, bytes | None]:
     exif = pillow.Exif()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it cannot parse
+            warnings.simplefilter("ignore")  # about what it cannot parse
             exif.load(raw if raw.startswith(_PREFIX) else _PREFIX + raw)
             orientation = exif.pop(ORIENTATION, 1)
             cleaned = exif.tobytes().removeprefix(_PREFIX) if len(exif) else None
@@ -65,11 +69,17 @@ def checked_icc(name: str, icc: bytes | None) -> bytes | None:
     return icc or None
 
 
+def pillow_options(form: Form) -> dict[str, Any]:
+    """Return the metadata of a form as options for Pillow's `save`; a format ignores those it has no place for."""
+    options = {"dpi": form.dpi, "icc_profile": form.icc, "exif": _PREFIX + form.exif if form.exif else None}
+    return {name: value for name, value in options.items() if value}
+
+
 def turned(page: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Return the page as the EXIF orientation (1..8) says that it is to be seen (EXIF 2.3, section 4.6.4)."""
     if orientation >= 5:
         page = page.swapaxes(0, 1)
-    # After the exchange of the axes, 5..8 differ from it by these flips of rows and columns.
+    # Once the axes are exchanged, 5..8 need these flips of rows and columns, too.
     if orientation in (3, 4, 7, 8):
         page = page[::-1]
     if orientation in (2, 3, 6, 7):
@@ -77,6 +87,11 @@ def turned(page: NDArray[Any], orientation: int) -> NDArray[Any]:
     return np.ascontiguousarray(page)
 
 
-def swapped(pair: tuple[Any, Any] | None, orientation: int) -> tuple[Any, Any] | None:
-    """Return what was said of width and height for the page as it is turned."""
-    return pair[::-1] if pair and orientation >= 5 else pair
+def swapped(pair: tuple[_T, _T], orientation: int) -> tuple[_T, _T]:
+    """Return (width, height), or two values that belong to them, as they are once the page is turned."""
+    return pair[::-1] if orientation >= 5 else pair
+
+
+def upright_dpi(dpi: tuple[float, float] | None, orientation: int) -> tuple[float, float] | None:
+    """Return the resolution of the turned page."""
+    return swapped(dpi, orientation) if dpi else None

@@ -1,4 +1,4 @@
-"""NumPy's own array files. Nothing in them is ever unpickled."""
+"""NumPy's array files. Nothing in them is ever unpickled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pellucid.images.formats.picture import Form, Limits, Picture
 from pellucid.images.formats.source import Source, decoding
 
 LONGEST_HEADER = 2**16
-"""Bytes of a file that `parse_header` needs at the most."""
+"""Bytes at the start of a file that `parse_header` is given."""
 
 
 def read_array(path: Path) -> NDArray[Any]:
@@ -37,7 +37,7 @@ def read_array(path: Path) -> NDArray[Any]:
 def parse_header(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     """Return shape, whether columns come first, dtype, and where the data starts, from the first bytes of a file.
 
-    A header may claim 4 GB, which NumPy would go and read; so it is given `LONGEST_HEADER` bytes, and no file.
+    A header may claim a length of 4 GB, which NumPy would read; so it is given `LONGEST_HEADER` bytes, not the file.
 
     Raises
     ------

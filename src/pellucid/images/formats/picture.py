@@ -1,4 +1,4 @@
-"""What a file holds: the pages as arrays, and the form to write them back in."""
+"""An image file in memory: its pages as arrays, and the form to write them back in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pellucid.common import PellucidError
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may claim before it is decoded; a few bytes can claim any size.
+    """The most that a file may claim to hold, checked before it is decoded: a few bytes can claim any size.
 
     Attributes
     ----------
@@ -44,24 +44,24 @@ class Limits:
 
 @dataclass(frozen=True)
 class Form:
-    """What is needed, beside the pixels, to write a file as it came.
+    """What is needed, besides the pixels, to write a file as it came.
 
     Attributes
     ----------
     kind : PNG, JPEG, TIFF, WEBP, BMP, PNM or NPY; empty for pixels that came from no file
-    palette_bits : of the indices, if the pixels were resolved from a palette; they are written as one again
     dpi : horizontal and vertical pixels per inch
     icc : the ICC profile
     exif : without orientation and thumbnail, as in a PNG's eXIf chunk
     extra : what only this kind of file has; another kind ignores it
+    notes : what the user should know: what of this file cannot be written back as it came
     """
 
     kind: str = ""
-    palette_bits: int | None = None
     dpi: tuple[float, float] | None = None
     icc: bytes | None = field(default=None, repr=False)
     exif: bytes | None = field(default=None, repr=False)
     extra: object = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,5 +84,10 @@ def channels(page: NDArray[Any]) -> int:
 
 
 def squeezed(page: NDArray[Any]) -> NDArray[Any]:
-    """Return (H, W) for (H, W, 1): files know no difference."""
+    """Return (H, W) for (H, W, 1): in a file they are the same."""
     return page[..., 0] if page.ndim == 3 and page.shape[2] == 1 else page
+
+
+def without_idle_alpha(page: NDArray[Any]) -> NDArray[Any]:
+    """Return RGB for uint8 RGBA in which nothing is transparent."""
+    return page[..., :3] if channels(page) == 4 and page[..., 3].min() == 255 else page

@@ -1,4 +1,4 @@
-"""The chunks of a PNG file, checked: lengths, sums, and how much their deflate stream can hold."""
+"""The chunks of a PNG file, checked: lengths, checksums, and how much their deflate stream can hold."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pellucid.images.formats.source import Source
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
+LARGEST_PALETTE = 3 * 256  # bytes
 KEPT = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
-"""Chunks to keep, by their length: small, and they say how the pixels look."""
+"""Chunks to keep, with their length: they say how the pixels look."""
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_LARGEST_ANCILLARY = LARGEST_ICC
-_DEFLATE_RATIO = 1032  # zlib's technical notes: no stream expands further
+_DEFLATE_RATIO = 1032  # no stream expands further (zlib's technical notes)
 _ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
 """First row, step of rows, first column, step of columns of each pass of an interlaced image."""
 
@@ -44,7 +44,7 @@ class Header:
 
 
 def walk(source: Source) -> Iterator[tuple[bytes, int]]:
-    """Yield each chunk's name and length, the file standing at its content."""
+    """Yield each chunk's name and length; the file is then at the start of its content."""
     source.file.seek(8)
     offset = 8
     while True:
@@ -79,23 +79,22 @@ def read_header(source: Source, name: bytes, content: bytes, limits: Limits) -> 
 
 
 def read_chunks(source: Source, limits: Limits) -> tuple[Header, dict[bytes, bytes], list[bytes]]:
-    """Return the header, the chunks that matter by name, and the pieces of the pixels' stream; all sums checked."""
+    """Return the header, the chunks that matter by name, and the pieces of the pixels' stream; checksums checked."""
     header, chunks, pixels = None, dict[bytes, bytes](), list[bytes]()
     wanted = {b"PLTE", b"tRNS", b"iCCP", b"eXIf", *KEPT}
     for name, length in walk(source):
         if name == b"acTL":
             raise PellucidError(f"{source.name} is animated; expected one image. Save its frames as files.")
         critical = not name[0] & 0x20
-        if name in wanted and name != b"PLTE" and length > _LARGEST_ANCILLARY:
+        if name in wanted and length > LARGEST_ICC:
             raise PellucidError(
-                f"{source.name} has {length} bytes of {name.decode()} data; expected at most {_LARGEST_ANCILLARY}. "
-                "Remove it."
+                f"{source.name} has {length} bytes of {name.decode()} data; expected at most {LARGEST_ICC}. Remove it."
             )
         if not critical and name not in wanted:
             continue
         content = source.file.read(length)
         if source.file.read(4) != zlib.crc32(content, zlib.crc32(name)).to_bytes(4, "big"):
-            raise ValueError(f"the sum of a chunk {name!r} is wrong")
+            raise ValueError(f"the checksum of a chunk {name!r} is wrong")
         if header is None:
             header = read_header(source, name, content, limits)
         elif name == b"IDAT":
@@ -113,7 +112,7 @@ def read_chunks(source: Source, limits: Limits) -> tuple[Header, dict[bytes, byt
 
 
 def check_stream(header: Header, pixels: list[bytes]) -> None:
-    """Inflate the pixels once to see that there are as many as claimed: libpng would say so on the terminal.
+    """Inflate the pixels once, to check that there are as many as claimed: libpng would complain on the terminal.
 
     Raises
     ------
@@ -131,5 +130,5 @@ def check_stream(header: Header, pixels: list[bytes]) -> None:
 
 
 def pack(name: bytes, content: bytes) -> bytes:
-    """Return a chunk with its length and sum."""
+    """Return a chunk with its length and checksum."""
     return struct.pack(">I", len(content)) + name + content + zlib.crc32(content, zlib.crc32(name)).to_bytes(4, "big")

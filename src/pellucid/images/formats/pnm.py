@@ -1,7 +1,8 @@
-"""PBM, PGM and PPM, plain and raw, of up to 16 bits (https://netpbm.sourceforge.net/doc/).
+"""PBM, PGM and PPM of up to 16 bits (https://netpbm.sourceforge.net/doc/).
 
-Pillow cuts 16-bit colour to 8 bits, so this is read here. Levels are spread over the whole range of uint8 or uint16,
-and brought back by the same rule: that loses nothing.
+They are read here because Pillow cuts 16-bit colour to 8 bits. Values are spread over the whole range of uint8 or
+uint16, and brought back by the same rule to be written: that loses nothing. Plain files, whose values are decimal
+numbers, are written as raw ones.
 """
 
 from __future__ import annotations
@@ -13,22 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.images.depths import largest
 from pellucid.images.formats.picture import Form, Limits, Picture, channels, squeezed
 from pellucid.images.formats.source import Source, decoding
 
+PLAIN = "values written as decimal numbers (plain PNM) are written as binary ones"
 _LONGEST_HEADER = 2**16  # comments have no limit of their own
 _GAP = rb"(?:\s|#[^\n\r]*[\n\r])+"
 _HEADER = re.compile(rb"P([1-6])" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})")
-_LARGEST = re.compile(_GAP + rb"(\d{1,5})")
+_TOP = re.compile(_GAP + rb"(\d{1,5})")
 _COMMENT = re.compile(rb"#[^\n\r]*")
 
 
 @dataclass(frozen=True)
 class PnmForm:
-    """The largest value, and whether the samples are written as decimal numbers."""
+    """What only PNM has: `top`, the value that is white."""
 
-    largest: int | None = None
-    plain: bool = False
+    top: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class _Header:
     kind: int
     width: int
     height: int
-    largest: int
+    top: int
     start: int
 
     @property
@@ -52,15 +54,15 @@ def _header(source: Source, limits: Limits) -> _Header:
         raise ValueError("its header is wrong")
     kind, width, height = (int(number) for number in found.groups())
     limits.check_size(source.name, width, height)
-    largest, end = 1, found.end()
+    top, end = 1, found.end()
     if kind not in (1, 4):
-        depth = _LARGEST.match(start, end)
-        if not depth or not 0 < int(depth[1]) < 2**16:
+        said = _TOP.match(start, end)
+        if not said or not 0 < int(said[1]) <= largest(np.uint16):
             raise ValueError("its largest value is missing or wrong")
-        largest, end = int(depth[1]), depth.end()
+        top, end = int(said[1]), said.end()
     if not start[end : end + 1].isspace():
         raise ValueError("its header does not end")
-    return _Header(kind, width, height, largest, end + 1)
+    return _Header(kind, width, height, top, end + 1)
 
 
 def size(source: Source, limits: Limits) -> tuple[int, int, int]:
@@ -71,26 +73,26 @@ def size(source: Source, limits: Limits) -> tuple[int, int, int]:
 
 
 def read(source: Source, limits: Limits) -> Picture:
-    """Read a PBM, PGM or PPM; only the first image of several is refused, as data after the end."""
+    """Read a PBM, PGM or PPM; a file of several images is refused, because there is data after the first."""
     with decoding(source.name):
         header = _header(source, limits)
         content = source.read()[header.start :]
+        shape = (header.height, header.width, 3)[: 3 if header.samples == 3 else 2]
         count = header.width * header.height * header.samples
+        form = Form(kind="PNM", extra=PnmForm(header.top), notes=(PLAIN,) if header.kind < 4 else ())
         if header.kind == 4:
             rows = _exactly(content, header.height * -(-header.width // 8), np.dtype(np.uint8))
-            bits = np.unpackbits(rows.reshape(header.height, -1), axis=1)[:, : header.width]
-            return Picture((bits == 0,), Form(kind="PNM", extra=PnmForm()))  # 1 is black
-        if header.kind < 4:
-            levels = _plain(content, count, digits=header.kind == 1)
+            values: NDArray[Any] = np.unpackbits(rows.reshape(header.height, -1), axis=1)[:, : header.width]
+        elif header.kind < 4:
+            values = _plain(content, count, digits=header.kind == 1)
         else:
-            levels = _exactly(content, count, np.dtype(np.uint8 if header.largest < 256 else ">u2"))
-        if levels.max() > header.largest:
-            raise ValueError(f"a value of {levels.max()} where {header.largest} is the largest")
-        form = Form(kind="PNM", extra=PnmForm(header.largest, plain=header.kind < 4))
-        if header.kind == 1:
-            return Picture((levels.reshape(header.height, header.width) == 0,), form)
-        shape = (header.height, header.width, 3)[: 3 if header.samples == 3 else 2]
-        return Picture((_spread(levels, header.largest).reshape(shape),), form)
+            values = _exactly(content, count, np.dtype(np.uint8 if header.top <= largest(np.uint8) else ">u2"))
+        if values.max() > header.top:
+            raise ValueError(f"a value of {values.max()} where {header.top} is the largest")
+        values = values.reshape(shape)
+        if header.kind in (1, 4):
+            return Picture((values == 0,), form)  # 1 is black
+        return Picture((_spread(values, header.top),), form)
 
 
 def _exactly(content: bytes, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -102,42 +104,36 @@ def _exactly(content: bytes, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.frombuffer(content, dtype, count)
 
 
-def _plain(content: bytes, count: int, digits: bool) -> NDArray[np.uint16]:
-    if count > len(content):  # each sample needs a digit
+def _plain(content: bytes, count: int, digits: bool) -> NDArray[np.uint32]:
+    """Read decimal numbers; `digits`: each is one digit, with or without space between them."""
+    if count > len(content):  # each number needs a digit
         raise ValueError(f"{len(content)} bytes of digits, expected {count} numbers")
     content = _COMMENT.sub(b"", content)
     words = re.findall(rb"[01]", content) if digits else content.split()
     if len(words) != count or not all(word.isdigit() and len(word) < 6 for word in words):
         raise ValueError(f"{len(words)} numbers, expected {count}")
-    return np.array(words).astype(np.uint32).clip(max=2**16 - 1).astype(np.uint16)
+    return np.array(words).astype(np.uint32)
 
 
-def _spread(levels: NDArray[Any], largest: int) -> NDArray[Any]:
-    """Scale 0..largest to the whole of uint8 or uint16."""
-    dtype, top = (np.uint8, 2**8 - 1) if largest < 2**8 else (np.uint16, 2**16 - 1)
-    if largest == top:
-        return levels.astype(dtype)
-    table = np.rint(np.arange(largest + 1) * (top / largest)).astype(dtype)
-    return np.asarray(table[levels])
+def _spread(values: NDArray[Any], top: int) -> NDArray[Any]:
+    """Scale 0..top to the whole of uint8 or uint16."""
+    dtype = np.uint8 if top <= largest(np.uint8) else np.uint16
+    if top == largest(dtype):
+        return values.astype(dtype)
+    table = np.rint(np.arange(top + 1) * (largest(dtype) / top)).astype(dtype)
+    return np.asarray(table[values])
 
 
 def encode(picture: Picture) -> bytes:
     """Return the file's bytes; the one page is bool, or uint8 or uint16 with 1 or 3 channels."""
     page = squeezed(picture.pages[0])
-    own = picture.form.extra if isinstance(picture.form.extra, PnmForm) else PnmForm()
     height, width = page.shape[:2]
     if page.dtype == np.bool_:
-        if own.plain:
-            return b"P1\n%d %d\n" % (width, height) + _numbers(~page, height)
         return b"P4\n%d %d\n" % (width, height) + np.packbits(~page, axis=1).tobytes()
-    top = int(np.iinfo(page.dtype).max)
-    largest = own.largest if own.largest and (own.largest < 256) == (top == 255) else top
-    levels = page if largest == top else np.rint(page * (largest / top)).astype(page.dtype)
-    kind = (2 if channels(page) == 1 else 3) + (0 if own.plain else 3)
-    header = b"P%d\n%d %d\n%d\n" % (kind, width, height, largest)
-    return header + (_numbers(levels, height) if own.plain else levels.astype(page.dtype.newbyteorder(">")).tobytes())
-
-
-def _numbers(levels: NDArray[Any], height: int) -> bytes:
-    rows = levels.reshape(height, -1).astype(np.uint16)
-    return b"\n".join(b" ".join(b"%d" % value for value in row) for row in rows.tolist()) + b"\n"
+    white = largest(page.dtype)
+    top = picture.form.extra.top if isinstance(picture.form.extra, PnmForm) else None
+    if top is None or (top <= largest(np.uint8)) != (page.dtype == np.uint8):
+        top = white
+    values = page if top == white else np.rint(page * (top / white)).astype(page.dtype)
+    header = b"P%d\n%d %d\n%d\n" % (5 if channels(page) == 1 else 6, width, height, top)
+    return header + values.astype(page.dtype.newbyteorder(">")).tobytes()

@@ -28,36 +28,37 @@ _SIZE = {"PNG": png.size, "JPEG": jpeg.size, "WEBP": webp.size, "BMP": bmp.size,
 def read_picture(
     source: str | os.PathLike[str] | bytes, *, limits: Limits = _LIMITS, name: str | None = None
 ) -> Picture:
-    """Read an image file with all that is needed to write it back alike.
+    """Read an image file, with all that is needed to write it back as it came.
 
     Parameters
     ----------
-    source : the path of a regular file, or a file's bytes; the kind is told by the content, not by the name
-    limits : what the file may claim; checked before anything is decoded
-    name : how error messages call it; the path by default
+    source : the path of a regular file, or a file's bytes; its kind is recognised by its content, not by its name
+    limits : the most that it may claim to hold, checked before anything is decoded
+    name : what error messages call it; the path by default
 
     Returns
     -------
-    Picture. Its pages are upright: an orientation is obeyed and not kept. Palettes are resolved to RGB or RGBA, a
-    colour that stands for transparent becomes alpha, min-is-white becomes brightness; `write_picture` takes all of
-    that back. 2 and 4 bits of gray are spread over uint8, and other largest values of PGM and PPM over their type.
+    Picture. Its pages are upright: an orientation is applied to the pixels and not kept. Where 0 is white in a TIFF,
+    and where PGM or PPM have another largest value than their type, values are brought to the whole range from black
+    to white, and back by `write_picture`. Palettes are resolved to RGB or gray, 2 and 4 bits of gray are spread over
+    uint8, a colour that stands for transparent becomes an alpha channel: `form.notes` says what is not written back.
 
     Raises
     ------
     PellucidError
-        If it is missing, not a regular file, damaged, truncated, larger than the limits, or of a kind or colour mode
-        that is not read. Animations are refused, as is what would lose bits.
+        If it is missing, not a regular file, damaged, truncated, larger than the limits, animated, or of a kind, a
+        colour mode or a type of numbers that pellucid cannot write back.
     """
     with open_source(source, limits, name) as opened:
         return _READ[opened.kind](opened, limits)
 
 
 def read_image(path: str | os.PathLike[str], limits: Limits = _LIMITS) -> NDArray[Any]:
-    """Read an image file of one page as it is.
+    """Read an image file of one page.
 
     Returns
     -------
-    (H, W) gray or (H, W, C), as the pages of `read_picture`; bool, uint8, uint16 or float. From a .npy it is
+    Its page as from `read_picture`: (H, W) gray or (H, W, C); bool, uint8, uint16 or float. From a .npy file it is
     memory-mapped and read-only.
 
     Raises
@@ -79,7 +80,7 @@ def probe(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) -> t
     Raises
     ------
     PellucidError
-        As `read_image`, for what the headers tell.
+        As `read_image`, for what the headers say.
     """
     with open_source(source, limits) as opened:
         if opened.kind != "TIFF":

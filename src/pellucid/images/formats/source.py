@@ -1,4 +1,4 @@
-"""Opening a stranger's file: a regular one, of a bounded size, told apart by its first bytes, named on one line."""
+"""Opening a stranger's file: only a regular one of limited size, recognised by its first bytes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pellucid.common import PellucidError, one_line
 from pellucid.images.formats.picture import Limits
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+_File = TypeVar("_File", bound="ImageFile")
 
 _SIGNATURES = (
     ("PNG", re.compile(rb"\x89PNG\r\n\x1a\n")),
@@ -25,12 +30,12 @@ _SIGNATURES = (
     ("PNM", re.compile(rb"P[1-6]\s")),
     ("NPY", re.compile(rb"\x93NUMPY")),
 )
-_LONGEST_REASON = 160  # characters of a decoder's own words
+_LONGEST_REASON = 160  # characters of a decoder's own message
 
 
 @dataclass(frozen=True)
 class Source:
-    """An open file: how errors call it, its bytes, its size, its kind, and its path if it has one."""
+    """An open file: what errors call it, its bytes, its size, its kind, and its path if it has one."""
 
     name: str
     file: BinaryIO
@@ -46,7 +51,7 @@ class Source:
 
 @contextlib.contextmanager
 def open_source(source: str | os.PathLike[str] | bytes, limits: Limits, name: str | None = None) -> Iterator[Source]:
-    """Open a path, or bytes, and say what kind of image it claims to be.
+    """Open a path, or bytes, and recognise what kind of image it claims to be.
 
     Raises
     ------
@@ -54,24 +59,24 @@ def open_source(source: str | os.PathLike[str] | bytes, limits: Limits, name: st
         If it is missing, not a regular file, empty, too large, or of no kind that pellucid reads.
     """
     if isinstance(source, bytes):
-        yield _told_apart(one_line(name or "image"), io.BytesIO(source), len(source), limits, None)
+        yield _recognised(one_line(name or "image"), io.BytesIO(source), len(source), limits, None)
         return
     path = Path(source)
     label = one_line(path if name is None else name)
     with contextlib.ExitStack() as stack:
         try:
-            _refuse_irregular(label, path.stat().st_mode)  # before opening: that alone can wait for ever
-            file = stack.enter_context(io.BufferedReader(io.FileIO(path, opener=_open_at_once)))
+            _refuse_irregular(label, path.stat().st_mode)  # before opening: opening a pipe may wait for ever
+            file = stack.enter_context(io.BufferedReader(io.FileIO(path, opener=_open_without_waiting)))
             state = os.fstat(file.fileno())
         except OSError as error:
             raise PellucidError(f"cannot read {label}: {error.strerror}. Check the name.") from error
         except ValueError as error:  # a null character
             raise PellucidError(f"cannot read {label}: {error}. Check the name.") from error
         _refuse_irregular(label, state.st_mode)
-        yield _told_apart(label, file, state.st_size, limits, path)
+        yield _recognised(label, file, state.st_size, limits, path)
 
 
-def _open_at_once(path: str, flags: int) -> int:
+def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -82,7 +87,7 @@ def _refuse_irregular(label: str, mode: int) -> None:
         raise PellucidError(f"{label} is a pipe, socket or device; expected a file. Save it to one first.")
 
 
-def _told_apart(label: str, file: BinaryIO, size: int, limits: Limits, path: Path | None) -> Source:
+def _recognised(label: str, file: BinaryIO, size: int, limits: Limits, path: Path | None) -> Source:
     if size == 0:
         raise PellucidError(f"{label} is empty (0 bytes); expected an image file.")
     if size > limits.bytes:
@@ -97,12 +102,30 @@ def _told_apart(label: str, file: BinaryIO, size: int, limits: Limits, path: Pat
     )
 
 
+def open_with(plugin: type[_File], source: Source, limits: Limits, modes: Container[str]) -> _File:
+    """Read the header of a file with one of Pillow's plugins.
+
+    `Image.open` is not used: it may call other decoders, depending on what is in the file.
+
+    Raises
+    ------
+    PellucidError
+        If the image is larger than the limits, or of none of the colour modes `modes`.
+    """
+    source.file.seek(0)
+    opened = plugin(source.file)
+    limits.check_size(source.name, opened.width, opened.height)
+    if opened.mode not in modes:
+        raise PellucidError(f"{source.name} has the colour mode {opened.mode}; expected gray or RGB. Convert it first.")
+    return opened
+
+
 @contextlib.contextmanager
 def decoding(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on hostile bytes into one sentence, and keep its warnings to ourselves."""
+    """Turn whatever a decoder raises on hostile bytes into one sentence, and silence its warnings."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what matters about a file is raised
+            warnings.simplefilter("ignore")  # what matters is raised
             yield
     except (PellucidError, MemoryError):
         raise

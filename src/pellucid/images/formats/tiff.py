@@ -1,9 +1,9 @@
 """TIFF and BigTIFF: pages of 1, 8 and 16 bits and of floats; tiled, compressed, planar; decoded by tifffile.
 
-Nothing reaches tifffile before `tiff_layout` has found it sound. Pages come back with their photometric
-interpretation, planes, resolution, description, profile, tiles and lossless compression; data that came with CCITT
-or JPEG compression is written with deflate. Other tags, thumbnails and pyramids are dropped. A min-is-white page is
-turned into brightness for its reader, and turned again to be written; floats have no white and stay as they are.
+Nothing reaches tifffile before `tiff_layout` has checked it. Pages are written with the photometric interpretation,
+planes, resolution, description, profile, tiles and lossless compression that they came with; what came with CCITT or
+JPEG compression is written with deflate, and a palette as RGB or gray. Other tags, thumbnails and pyramids are dropped.
+Pages in which 0 is white are inverted when they are read, and again when they are written; floats are left as they are.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.images.formats import palette
 from pellucid.images.formats import tiff_header as tag
 from pellucid.images.formats import tiff_layout as page_kind
 from pellucid.images.formats.metadata import checked_dpi, checked_icc, swapped, turned
-from pellucid.images.formats.palette import requantise, resolve
 from pellucid.images.formats.picture import Form, Limits, Picture, channels, squeezed
 from pellucid.images.formats.source import Source, decoding
 from pellucid.images.formats.tiff_header import Directory, Rational, read_directories
 from pellucid.images.formats.tiff_layout import Layout, layouts
 
 _WRITTEN = {1: None, 5: "lzw", 32773: "packbits", 34925: "lzma", 50000: "zstd"}  # others: deflate
-_UNITS = {2: 1.0, 3: 2.54}  # of resolution: inch and centimetre, as dots per inch
+_UNITS = {2: 1.0, 3: 2.54}  # of resolution, inch and centimetre: the factor to dots per inch
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,6 @@ class TiffPage:
     compression: int = 1
     predictor: int = 1
     tile: tuple[int, int] | None = None
-    palette: bool = False
     resolution: tuple[Rational, Rational, int] | None = None
     description: bytes | None = field(default=None, repr=False)
     icc: bytes | None = field(default=None, repr=False)
@@ -47,7 +46,7 @@ class TiffPage:
 
 @dataclass(frozen=True)
 class TiffForm:
-    """The pages, and the byte order and width of the offsets of the file."""
+    """The pages, whether the file is big-endian, and whether it is a BigTIFF."""
 
     pages: tuple[TiffPage, ...]
     big_endian: bool = False
@@ -67,8 +66,9 @@ def size(source: Source, limits: Limits) -> list[tuple[int, int, int]]:
         every, _ = _layouts(source, limits)
         result = []
         for _, directory, layout in every:
-            height, width = swapped((layout.height, layout.width), directory.one(tag.ORIENTATION, 1)) or (0, 0)
-            result.append((height, width, layout.colours))
+            height, width = swapped((layout.height, layout.width), directory.one(tag.ORIENTATION, 1))
+            gray = layout.photometric == page_kind.PALETTE and palette.is_gray(_colours(directory, layout.bits))
+            result.append((height, width, 1 if gray else layout.colours))
     return result
 
 
@@ -85,19 +85,20 @@ def read(source: Source, limits: Limits) -> Picture:
         source.file.seek(0)
         with tifffile.TiffFile(source.file) as opened:
             pages = tuple(_decode(opened.pages[number], directory, layout) for number, directory, layout in every)
+        palettes = [_colours(each, layout.bits) for _, each, layout in every if layout.photometric == page_kind.PALETTE]
     first = form.pages[0]
-    bits = 8 if first.palette else None
-    return Picture(pages, Form(kind="TIFF", palette_bits=bits, dpi=_dpi(first), icc=first.icc, extra=form))
+    notes = tuple(dict.fromkeys(map(palette.note, palettes)))
+    return Picture(pages, Form(kind="TIFF", dpi=_dpi(first), icc=first.icc, extra=form, notes=notes))
 
 
 _SILENCE = logging.NullHandler()
-"""Without a handler, Python shows a library's warnings on the terminal; an application's own still get them."""
+"""Without a handler, Python would show tifffile's warnings on the terminal. Those of an application still get them."""
 
 
 def _stored(name: str, directory: Directory, layout: Layout) -> TiffPage:
     tags, orientation = directory.tags, directory.one(tag.ORIENTATION, 1)
     x, y = tags.get(tag.X_RESOLUTION, (0, 0)), tags.get(tag.Y_RESOLUTION, (0, 0))
-    x, y = swapped((x, y), orientation) or (x, y)
+    x, y = swapped((x, y), orientation)
     unit = directory.one(tag.RESOLUTION_UNIT, 2)
     tile = layout.tile if layout.tile and all(side % 16 == 0 for side in layout.tile) else None
     return TiffPage(
@@ -107,7 +108,6 @@ def _stored(name: str, directory: Directory, layout: Layout) -> TiffPage:
         compression=layout.compression,
         predictor=layout.predictor,
         tile=tile,
-        palette=layout.photometric == page_kind.PALETTE,
         resolution=(x, y, unit) if all((*x, *y)) and unit in (1, *_UNITS) else None,
         description=tags.get(tag.DESCRIPTION, b"").split(b"\0")[0] or None,
         icc=checked_icc(name, tags.get(tag.ICC)),
@@ -141,7 +141,7 @@ def _check_jpegs(source: Source, layout: Layout) -> None:
 
 
 def _decode(page: Any, directory: Directory, layout: Layout) -> NDArray[Any]:
-    """Return the page (H, W) or (H, W, C) as brightness, palettes resolved, turned upright."""
+    """Return the page, (H, W) or (H, W, C): 0 is black, palettes are resolved, upright."""
     tile = (page.tilelength, page.tilewidth) if page.is_tiled else None
     agreed = (
         (page.imagewidth, page.imagelength, page.samplesperpixel, page.bitspersample, int(page.compression), tile)
@@ -152,20 +152,20 @@ def _decode(page: Any, directory: Directory, layout: Layout) -> NDArray[Any]:
     if not agreed:
         raise ValueError("it is a dialect of TIFF that pellucid does not read")
     array = np.asarray(page.asarray(squeeze=False, maxworkers=1))
-    # It has planes, depth, rows, columns and samples in a plane.
+    # Its axes are planes, depth, rows, columns, and samples in a plane.
     array = np.moveaxis(array[:, 0, ..., 0], 0, 2) if layout.planar else array[0, 0]
     if array.shape != (layout.height, layout.width, layout.samples):
         raise ValueError(f"its pixels have the shape {array.shape}")
     array = squeezed(array).astype(layout.dtype, copy=False)
     if layout.photometric == page_kind.PALETTE:
-        array = resolve(array.astype(np.uint8), _colours(directory, layout.bits))
+        array = palette.resolve(array.astype(np.uint8), _colours(directory, layout.bits))
     elif layout.photometric == page_kind.MIN_IS_WHITE:
         array = _inverted(array)
     return turned(array, directory.one(tag.ORIENTATION, 1))
 
 
 def _colours(directory: Directory, bits: int) -> NDArray[np.uint8]:
-    """Return the colour map (N, 3); it is stored as 16 bits, by some as 8."""
+    """Return the colour map (N, 3); it is stored in 16 bits, by some programs in 8."""
     table = np.array(directory.many(tag.COLOUR_MAP), np.uint32)
     if len(table) != 3 * 2**bits:
         raise ValueError("its palette is missing")
@@ -182,7 +182,7 @@ def _inverted(page: NDArray[Any]) -> NDArray[Any]:
 
 
 def write(picture: Picture, stream: BinaryIO) -> None:
-    """Write every page; `stream` can be sought in."""
+    """Write every page to a stream that can seek."""
     import tifffile
 
     own = picture.form.extra if isinstance(picture.form.extra, TiffForm) else TiffForm(())
@@ -203,20 +203,13 @@ def _new(picture: Picture) -> TiffPage:
     if form.dpi:
         x, y = form.dpi
         resolution = ((round(x * 1000), 1000), (round(y * 1000), 1000), 2)
-    return TiffPage(
-        photometric=page_kind.MIN_IS_BLACK, palette=bool(form.palette_bits), resolution=resolution, icc=form.icc
-    )
+    return TiffPage(photometric=page_kind.MIN_IS_BLACK, resolution=resolution, icc=form.icc)
 
 
 def _options(page: NDArray[Any], stored: TiffPage) -> tuple[NDArray[Any], dict[str, Any]]:
     options: dict[str, Any] = {"metadata": None, "software": False, "photometric": "minisblack"}
     extra = page_kind.UNASSOCIATED if stored.extra is None else stored.extra
-    if stored.palette and page.dtype == np.uint8 and channels(page) == 3:
-        page, colours = requantise(page, 256)
-        table = np.zeros((3, 256), np.uint16)
-        table[:, : len(colours)] = colours.T.astype(np.uint16) * 257
-        options |= {"photometric": "palette", "colormap": table}
-    elif channels(page) > 2:
+    if channels(page) > 2:
         options["photometric"] = "rgb"
     elif stored.photometric == page_kind.MIN_IS_WHITE:
         page, options["photometric"] = _inverted(page), "miniswhite"
@@ -225,10 +218,9 @@ def _options(page: NDArray[Any], stored: TiffPage) -> tuple[NDArray[Any], dict[s
     if channels(page) > 1:
         options["planarconfig"] = "separate" if stored.planar else "contig"
         page = np.moveaxis(page, 2, 0) if stored.planar else page
-    compression = _WRITTEN.get(stored.compression, "adobe_deflate")
     if stored.tile:
         options["tile"] = stored.tile
-    options["compression"] = compression
+    options["compression"] = compression = _WRITTEN.get(stored.compression, "adobe_deflate")
     if stored.predictor > 1 and compression and page.dtype != np.bool_:
         options["predictor"] = stored.predictor
     if stored.resolution:

@@ -18,7 +18,7 @@ MOST_TAGS = 1024
 MOST_SEGMENTS = 2**22
 LONGEST_TEXT = 2**20
 SHARED = 2**26
-"""Bytes of tags that pages may share; without a bound, many small pages could all point at one large tag."""
+"""Bytes of tags that pages may share; without this limit, many small pages could all refer to one large tag."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
@@ -45,7 +45,7 @@ Rational = tuple[int, int]
 
 @dataclass(frozen=True)
 class Directory:
-    """One page's tags: one number as int, a few as tuple, offsets and counts as arrays, text as bytes."""
+    """The tags of one page: one number as int, a few as tuple, offsets and counts as arrays, text as bytes."""
 
     tags: dict[int, Any]
 
@@ -54,11 +54,11 @@ class Directory:
         return int(self.tags.get(tag, default))
 
     def many(self, tag: int) -> tuple[int, ...]:
-        """Return a tag that holds a few numbers; none if it is not there."""
+        """Return a tag that holds a few numbers; empty if it is not there."""
         return tuple(self.tags.get(tag, ()))
 
     def bulk(self, tag: int) -> NDArray[np.uint64]:
-        """Return a tag that holds a number for each strip or tile; none if it is not there."""
+        """Return a tag that holds a number for each strip or tile; empty if it is not there."""
         return np.asarray(self.tags.get(tag, ()), np.uint64)
 
 
@@ -77,7 +77,7 @@ def read_directories(file: BinaryIO, size: int) -> Directories:
     Raises
     ------
     ValueError, struct.error
-        If anything lies outside the file, comes twice, or has another type or count than the standard says.
+        If anything lies outside the file, occurs twice, or has another type or count than the standard says.
     """
     file.seek(0)
     start = file.read(16)
@@ -129,7 +129,7 @@ class _Reader:
             if tag == DESCRIPTION and tag in tags and content:  # tifffile writes two
                 content = tags[tag] + b"\0" + content
             elif tags.get(tag) is not None:
-                raise ValueError(f"the tag {tag} comes twice")
+                raise ValueError(f"the tag {tag} occurs twice")
             tags[tag] = content
         end = self._bytes(offset + head + count * step, struct.calcsize(self.order + pointer))
         return Directory({tag: value for tag, value in tags.items() if value is not None}), struct.unpack(
@@ -137,7 +137,7 @@ class _Reader:
         )[0]
 
     def _value(self, tag: int, kind: int, count: int, inline: bytes) -> Any:
-        """Return a tag's value if it is one that matters; None otherwise."""
+        """Return the value of a tag that matters; None for others."""
         length = _SIZES.get(kind, 0) * count
         if length <= len(inline):
             offset, content = 0, inline[:length]

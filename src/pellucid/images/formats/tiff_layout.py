@@ -1,4 +1,4 @@
-"""What one TIFF page is, checked against what pellucid reads and against the file's own size."""
+"""The layout of a TIFF page, checked against what pellucid reads and against the file's size."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ COMPRESSIONS = {
     34925: "LZMA",
     50000: "Zstandard",
 }
-"""The decoders that a stranger's TIFF may reach."""
-_RATIOS = {5: 2731, 8: 1032, 32946: 1032, PACKBITS: 64, 2: 2560, 3: 2560}  # a code of n bits gives at most so much
+"""Only these decoders may be reached by a stranger's TIFF."""
+_RATIOS = {5: 2731, 8: 1032, 32946: 1032, PACKBITS: 64, 2: 2560, 3: 2560}  # the most that a byte can expand to
 _CCITT = (2, 3, 4)
 _REDUCED = 1  # in NewSubfileType: a smaller version of another page
 _DTYPES = {
@@ -70,12 +70,12 @@ class Layout:
 
 
 def layouts(source: Source, found: Directories, limits: Limits) -> list[tuple[int, Directory, Layout]]:
-    """Return the number, the tags and the layout of every page, without reduced versions (thumbnails, pyramids).
+    """Return the number, the tags and the layout of every page; reduced versions (thumbnails, pyramids) are left out.
 
     Raises
     ------
     PellucidError, ValueError
-        If there is a page that pellucid does not read, or whose data is not all there.
+        If pellucid does not read one of the pages, or its data is not complete.
     """
     result = []
     pixels = 0
@@ -88,17 +88,17 @@ def layouts(source: Source, found: Directories, limits: Limits) -> list[tuple[in
         _check_data(source, layout)
         result.append((number, directory, layout))
     if not result:
-        raise ValueError("it holds nothing but reduced versions")
+        raise ValueError("it holds only reduced versions")
     return result
 
 
 def _refuse_hidden(name: str, directory: Directory, pages: int) -> None:
-    """Refuse further planes that the directories do not tell of; they would be lost."""
+    """Refuse files with further planes that have no directory: they would be lost."""
     text = directory.tags.get(tag.DESCRIPTION, b"")
     planes = [line[7:] for line in text.split(b"\n") if line.startswith(b"images=")] if text[:7] == b"ImageJ=" else []
     more = planes and planes[0].strip().isdigit() and int(planes[0][:18]) > pages
     if more or tag.HIDDEN_PLANES in directory.tags or (b'{"shape":' in text and b'"truncated": true' in text):
-        raise PellucidError(f"{name} keeps further planes in a private way; expected pages. Save it as a plain TIFF.")
+        raise PellucidError(f"{name} has further planes in a private format; expected pages. Save it as a plain TIFF.")
 
 
 def _layout(source: Source, directory: Directory) -> Layout:
@@ -168,7 +168,7 @@ def _extra(name: str, photometric: int, samples: int, extras: tuple[int, ...], c
     if samples == colours:
         return None
     extra = extras[0] if extras else UNSPECIFIED
-    # Four samples of which none is named are an old way to write RGBA; two may be any two things.
+    # Four samples without names are an old way to write RGBA; two could be anything.
     if samples != colours + 1 or photometric == PALETTE or (extra not in (1, 2) and photometric != RGB):
         raise PellucidError(
             f"{name} has {samples} samples a pixel, of which {colours} are colours and the others are not named alpha; "
@@ -178,7 +178,7 @@ def _extra(name: str, photometric: int, samples: int, extras: tuple[int, ...], c
 
 
 def _check_data(source: Source, layout: Layout) -> None:
-    """Check that every strip or tile is in the file and can hold its pixels; missing ones would be read as zeros."""
+    """Check that every strip or tile is in the file and long enough; missing ones would be read as zeros."""
     height, width = layout.tile or (layout.rows, layout.width)
     if layout.tile and height * width > 4 * max(2**20, layout.width * layout.height):
         raise ValueError(f"it has tiles of {width}x{height} pixels")

@@ -1,7 +1,7 @@
 """WebP: 8 bits, RGB or RGBA, lossy or lossless, read and written by Pillow (libwebp).
 
-The chunks are read here first: Pillow's decoder allocates the canvas when it opens a file
-(https://developers.google.com/speed/webp/docs/riff_container).
+The chunks are checked here first, since Pillow's decoder allocates memory for the whole image when it opens a file
+(format: https://developers.google.com/speed/webp/docs/riff_container).
 """
 
 from __future__ import annotations
@@ -14,12 +14,20 @@ from typing import Any
 import numpy as np
 
 from pellucid.common import PellucidError
-from pellucid.images.formats.metadata import LARGEST_EXIF, LARGEST_ICC, checked_icc, split_exif, swapped, turned
-from pellucid.images.formats.picture import Form, Limits, Picture, squeezed
+from pellucid.images.formats.metadata import (
+    LARGEST_EXIF,
+    LARGEST_ICC,
+    checked_icc,
+    pillow_options,
+    split_exif,
+    swapped,
+    turned,
+)
+from pellucid.images.formats.picture import Form, Limits, Picture, squeezed, without_idle_alpha
 from pellucid.images.formats.source import Source, decoding
 
 QUALITY = 95
-"""A lossy file does not say with which quality it was made."""
+"""Of lossy files: they do not say what quality they were made with."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def size(source: Source, limits: Limits) -> tuple[int, int, int]:
     """Return height, width and 3, from the headers: WebP has no gray."""
     with decoding(source.name):
         header = _header(source, limits)
-    height, width = swapped((header.height, header.width), split_exif(header.exif)[0]) or (0, 0)
+    height, width = swapped((header.height, header.width), split_exif(header.exif)[0])
     return height, width, 3
 
 
@@ -93,8 +101,7 @@ def read(source: Source, limits: Limits) -> Picture:
 
         with WebPImageFile(io.BytesIO(source.read())) as opened:
             page = np.array(opened.convert("RGB") if opened.mode == "RGBX" else opened)
-        if page.shape[2] == 4 and page[..., 3].min() == 255:
-            page = page[..., :3]  # libwebp writes no alpha that hides nothing
+        page = without_idle_alpha(page)  # libwebp would not write it
         if page.shape[:2] != (header.height, header.width):
             raise ValueError("its headers contradict each other")
     orientation, exif = split_exif(header.exif)
@@ -109,11 +116,7 @@ def encode(picture: Picture) -> bytes:
 
     form = picture.form
     lossless = isinstance(form.extra, WebpForm) and form.extra.lossless
-    options: dict[str, Any] = {"lossless": True, "exact": True} if lossless else {"quality": QUALITY, "exact": True}
-    if form.icc:
-        options["icc_profile"] = form.icc
-    if form.exif:
-        options["exif"] = b"Exif\0\0" + form.exif
+    options: dict[str, Any] = {"lossless": True} if lossless else {"quality": QUALITY}
     buffer = io.BytesIO()
-    pillow.fromarray(squeezed(picture.pages[0])).save(buffer, "WEBP", **options)
+    pillow.fromarray(squeezed(picture.pages[0])).save(buffer, "WEBP", exact=True, **options, **pillow_options(form))
     return buffer.getvalue()

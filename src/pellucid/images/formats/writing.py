@@ -1,4 +1,4 @@
-"""From pages and their form to a file, whole or not at all."""
+"""From pages and their form to a file, which is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS = {
     ".npy": "NPY",
 }
 SUFFIXES = tuple(suffix for suffix in _KINDS if suffix != ".npy")
-"""The file name endings of the image files that pellucid reads and writes, beside .npy."""
+"""The endings of the names of image files that pellucid reads and writes, besides .npy."""
 
 _ENCODE: dict[str, Callable[[Picture], bytes]] = {
     "PNG": png.encode,
@@ -41,29 +41,29 @@ _ENCODE: dict[str, Callable[[Picture], bytes]] = {
 _SINGLE = tuple(_ENCODE)
 _BYTES = {("uint8", 1), ("uint8", 3)}
 _FLOATS = ("float16", "float32", "float64")
-_HOLDS = {  # dtype and channels
+_HOLDS = {  # the pairs of dtype and channels that a kind of file can hold
     "PNG": {("bool", 1), *((dtype, count) for dtype in ("uint8", "uint16") for count in (1, 2, 3, 4))},
     "TIFF": {("bool", 1), *((dtype, count) for dtype in ("uint8", "uint16", *_FLOATS) for count in (1, 2, 3, 4))},
     "WEBP": {("uint8", 4), *_BYTES},
-    "BMP": {("bool", 1), ("uint8", 4), *_BYTES},
+    "BMP": {("bool", 1), *_BYTES},
     "JPEG": _BYTES,
     "PNM": {("bool", 1), ("uint16", 1), ("uint16", 3), *_BYTES},
 }
-_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # pixels; their encoders say so on the terminal
-_NAMED = {".pgm": 1, ".ppm": 3}  # the channels that the ending promises
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # pixels; their encoders would complain on the terminal
+_PROMISED = {".pgm": 1, ".ppm": 3}  # the channels that an ending promises
 
 
 def write_picture(
     target: str | os.PathLike[str] | BinaryIO, picture: Picture, suffix: str | None = None, *, durable: bool = True
 ) -> None:
-    """Write a picture in the form it came in, as far as the kind of file has a place for it.
+    """Write a picture in the form it came in, as far as the kind of file has a place for it (see `Form.notes`).
 
     Parameters
     ----------
     target : a path, which gets the whole file or stays as it was; or a binary stream, written to in one piece
-    picture : its pages may be other arrays than came, of the same type and channels
-    suffix : as '.png', chooses the kind of file; by default that of the path, or, for a stream, the kind that came
-    durable : wait until the file is on disk (see `files.atomic`)
+    picture : its pages may be other arrays than those that were read, of the same type and channels
+    suffix : chooses the kind of file, as '.png'; by default that of the path or, for a stream, the kind that was read
+    durable : wait until the file is on disk (see `common.atomic`)
 
     Raises
     ------
@@ -106,8 +106,8 @@ def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:
     for page in picture.pages:
         count = channels(page)
         held = kind == "NPY" or (page.ndim in (2, 3) and (page.dtype.name, count) in _HOLDS[kind])
-        if suffix in _NAMED and picture.form.kind != "PNM":
-            held = held and (page.dtype == np.bool_ or count == _NAMED[suffix])
+        if suffix in _PROMISED and picture.form.kind != "PNM":
+            held = held and (page.dtype == np.bool_ or count == _PROMISED[suffix])
         longest = _LONGEST_SIDE.get(kind, 2**31 - 1)
         if not held or page.size == 0 or max(page.shape[:2]) > longest:
             raise PellucidError(
@@ -116,7 +116,7 @@ def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:
 
 
 def write_image(path: str | os.PathLike[str], array: NDArray[Any]) -> None:
-    """Write `array`, as `read_image` returns it, in the format that the name's ending says; whole or not at all.
+    """Write an array, as from `read_image`, in the format that the name's ending says; whole or not at all.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From images to what noise they hold."""
+"""From images to the noise in them: `inspect`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pellucid.common import PellucidError
 from pellucid.images import to_unit
 from pellucid.noise.findings import Inspection
 from pellucid.noise.impulses import NO_IMPULSES, Ends, Impulses, candidates, decide, repair
-from pellucid.noise.level import UNCLEAR, Brightness, Interval, Level, Part, estimate
+from pellucid.noise.level import UNCLEAR, Brightness, Interval, Level, Part, estimate_level
 from pellucid.noise.patches import flat_patches
 from pellucid.noise.stripes import blocking, find_wave, remove_rows
 from pellucid.noise.values import Tally, Values, combine
@@ -21,17 +21,17 @@ from pellucid.noise.values import Tally, Values, combine
 Floats = NDArray[np.float64]
 
 SIDE = 512
-"""Of larger images, a square of this side from the middle is measured; their values are looked at whole."""
+"""Of larger images, only the middle square of this side is measured; values are counted in the whole image."""
 
-_FEW = 4  # fewer images than this are measured in quarters, for the interval
+_FEW = 4  # fewer images than this are measured in quarters, to have an interval
 _LEAST_SIDE = 32  # of an image that is quartered, in pixels
-_COARSE = range(3, 16)  # of so few values one is always far from the next; of two, impulses are all there can be
-_APART, _APART_SMALL = 1.3, 10.0  # one level scatters by this factor, and by so much more over the root of the pixels
+_COARSE = range(3, 16)  # numbers of different values with which impulses cannot be recognised: all lie far apart
+_APART, _APART_SMALL = 1.3, 10.0  # one level measured twice differs by up to the first + the second / sqrt(pixels)
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """The measurements of one image: of its parts, of all its colours, and of the first."""
+    """The measurements of one image: `wave` and `blocking` in its first colour, the others in all."""
 
     parts: tuple[Part, ...]
     rows: float
@@ -42,26 +42,26 @@ class _Seen:
 
 
 def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
-    """Estimate what noise is in images.
+    """Estimate the noise in images.
 
     Parameters
     ----------
-    images : read one after the other; each (H, W) or (H, W, C) with C in 1..4 (of 2 and 4 the last is alpha and left
-        out), of dtype bool, uint8, uint16 or float in [0, 1]
+    images : each (H, W) or (H, W, C) with C in 1..4 (of 2 and 4 the last is alpha and left out), of dtype bool, uint8,
+        uint16 or float in [0, 1]; only the middle of each is kept in memory
 
     Returns
     -------
-    Inspection. Integers of 16 bits that use fewer are measured in units of the bits they use.
+    Inspection. Images of 16 bits that use fewer are measured in the range of the bits that they use.
 
     Raises
     ------
     PellucidError
-        If there are no images, or one is none (see `images.to_unit`).
+        If there are no images, or one cannot be used (see `images.to_unit`).
 
     Notes
     -----
-    Every image is explained on its own by every kind of noise; the kind that explains them best is taken, and the
-    level is the median over the images. All is a function of the pixels, without chance.
+    Every kind of noise is fitted to every image. The kind that fits best over all images is taken, and the level is the
+    median over the images. The result depends on the pixels alone; nothing is random.
     """
     crops, tallies, sides = [], [], []
     for number, image in enumerate(images, 1):
@@ -79,7 +79,7 @@ def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
     if values.levels == 2:
         level = Level(UNCLEAR)
     else:
-        level = estimate([image.parts for image in seen], _brightness(crops, values), not values.outside)
+        level = estimate_level([image.parts for image in seen], _brightness(crops, values), not values.outside)
     waves = [image.wave for image in seen if image.wave]
     pixels = sum(image.pixels for image in seen)
     return Inspection(
@@ -99,19 +99,19 @@ def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
 
 
 def _colours(array: NDArray[Any], name: str) -> NDArray[Any]:
-    """Check an array, and leave its alpha out: (H, W, 1) or (H, W, 3) of its own type."""
+    """Check an array, and return it without alpha, (H, W, 1) or (H, W, 3), in its own type."""
     channels = to_unit(array, name).shape[2]
     return array[..., None] if array.ndim == 2 else array[..., :channels]
 
 
 def _crop(array: NDArray[Any]) -> NDArray[Any]:
-    """A copy of the square in the middle, which begins at the corner of one of JPEG's blocks."""
+    """Return a copy of the square in the middle; it begins at the corner of one of JPEG's blocks."""
     top, left = (max(0, length - SIDE) // 2 // 8 * 8 for length in array.shape[:2])
     return array[top : top + SIDE, left : left + SIDE].copy()
 
 
 def _planes(crop: NDArray[Any], values: Values) -> list[Floats]:
-    """The colours of an image in units of what is white in it."""
+    """Return the colours of an image, where white is 1."""
     return list(np.moveaxis(to_unit(crop).astype(np.float64) * values.stretch, 2, 0))
 
 
@@ -149,5 +149,5 @@ def _brightness(crops: Sequence[NDArray[Any]], values: Values) -> Brightness:
 
 
 def _differ(interval: Interval | None, pixels: float) -> bool:
-    """Say whether levels, each measured on so many pixels, are too far apart to be one."""
+    """Return whether levels, each measured on `pixels` pixels, are too far apart to be one."""
     return interval is not None and bool(interval[1] > (_APART + _APART_SMALL / np.sqrt(pixels)) * interval[0])
