@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pellucid.common.errors import PellucidError
-from pellucid.datasets import ArrayImages
+from pellucid.datasets import ArrayImages, load
 from pellucid.datasets.sources import Images
 from pellucid.datasets.split import assemble
 from pellucid.evaluation.classical import Median
 from pellucid.evaluation.compare import compare, evaluate, tune_classical
 from pellucid.evaluation.verdict import verdict
+from pellucid.images import write_image
 
 RNG = np.random.default_rng(0)
 SMOOTH = np.cumsum(RNG.normal(0, 0.02, (20, 32, 32)), axis=2).clip(-0.5, 0.5).astype(np.float32) + 0.5
@@ -79,3 +82,31 @@ def test_a_classical_filter_that_is_better_is_said_to_be() -> None:
 def test_no_images_is_an_error() -> None:
     with pytest.raises(PellucidError, match="no images"):
         evaluate({}, ArrayImages(SMOOTH[:0]), "gaussian:0.1")
+
+
+def test_counts_below_0_are_refused() -> None:
+    images = ArrayImages(SMOOTH)
+    split = assemble("smooth", images, images, images, images, "here")
+    for call, name in (
+        (lambda: evaluate({}, images, "gaussian:0.1", limit=-1), "limit"),
+        (lambda: compare(identity, "same", split, "gaussian:0.1", limit=-1), "limit"),
+        (lambda: compare(identity, "same", split, "gaussian:0.1", filters=-1), "filters"),
+    ):
+        with pytest.raises(PellucidError, match=f"{name} expects 0 .* got -1") as caught:
+            call()
+        assert caught.value.argument == name
+
+
+def test_a_single_validation_image_that_vanished_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.datasets.sources.CACHE_BYTES", 0)
+    for index, image in enumerate(SMOOTH[:6]):
+        write_image(tmp_path / f"{index}.png", np.uint8(image * 255))
+    split = load(tmp_path)
+    (only,) = split.validation.paths
+    only.unlink()
+    with pytest.raises(PellucidError, match=f"cannot read .*{only.name}"):
+        tune_classical(split.validation, "gaussian:0.1")
+    with pytest.raises(PellucidError, match=f"cannot read .*{only.name}"):
+        evaluate({"same": identity}, split.validation, "gaussian:0.1")
+    with pytest.raises(PellucidError, match="no validation images"):
+        tune_classical(split.validation.subset(np.arange(0)), "gaussian:0.1")

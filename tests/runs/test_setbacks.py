@@ -169,7 +169,7 @@ def test_validation_images_that_have_all_gone_are_said(folder: Path, tmp_path: P
             for path in lost:
                 path.unlink()
 
-    with pytest.raises(PellucidError, match="none of the validation images can be read any more"):
+    with pytest.raises(PellucidError, match=r"none of the validation images .* cannot read .*\.png"):
         train(folder, out=tmp_path / "run", say=say, max_unreadable=1.0, **SCANS)
     for path, content in lost.items():
         path.write_bytes(content)

@@ -2,14 +2,13 @@
 
 from pellucid.modelfile.card import Card
 from pellucid.modelfile.engines import RunBatch, load_onnxruntime
-from pellucid.modelfile.export import TOLERANCE, check_same, classifier_to_onnx, to_onnx
+from pellucid.modelfile.export import check_same, classifier_to_onnx
 from pellucid.modelfile.file import MODEL_NAME, add_scores, locate, open_session, read_bytes, save
-from pellucid.modelfile.protobuf import Message
+from pellucid.modelfile.protobuf import Message, read_foreign
 from pellucid.modelfile.summary import summarize
 
 __all__ = [
     "MODEL_NAME",
-    "TOLERANCE",
     "Card",
     "Message",
     "RunBatch",
@@ -20,7 +19,7 @@ __all__ = [
     "locate",
     "open_session",
     "read_bytes",
+    "read_foreign",
     "save",
     "summarize",
-    "to_onnx",
 ]

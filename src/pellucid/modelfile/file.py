@@ -45,9 +45,7 @@ def locate(source: str | os.PathLike[str]) -> Path:
             )
         return inside
     if not path.exists():
-        raise PellucidError(
-            f"no model at {path}; expected a run folder or an .onnx file. Train one first: pellucid train."
-        )
+        raise PellucidError(f"no model at {path}; expected a run folder or an .onnx file. Train one first.")
     if not path.is_file():
         raise PellucidError(f"{path} is a device, pipe or socket; expected a run folder or an .onnx file.")
     return path

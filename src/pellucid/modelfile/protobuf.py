@@ -201,7 +201,7 @@ class _Reader:
 
 
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    """(The number of at most 64 bits at `position`, the position behind it)."""
+    """(The number of at most 64 bits at `position`, the position after it)."""
     result = 0
     for index in range(10):
         if position >= len(data):

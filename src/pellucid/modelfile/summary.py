@@ -39,6 +39,10 @@ def summarize(what: str, side: int = 28, channels: int = 1) -> Summary:
     PellucidError
         If there is neither such a network nor such a file, or the network does not take that size.
     """
+    if side < 1:
+        raise PellucidError(f"a side has at least 1 pixel; got {side}.", argument="side")
+    if channels not in (1, 3):
+        raise PellucidError(f"channels expects 1 (gray) or 3 (colour); got {channels}.", argument="channels")
     if what.partition(":")[0] in NETWORKS:
         return _network(what, side, channels)
     if Path(what).exists():
@@ -48,8 +52,9 @@ def summarize(what: str, side: int = 28, channels: int = 1) -> Summary:
 
 def _network(name: str, side: int, channels: int) -> Summary:
     known = find(name)
-    if side < 1 or side % known.multiple_of:
-        raise PellucidError(f"{name} takes sides that are multiples of {known.multiple_of} pixels; got {side}.")
+    grid = known.multiple_of
+    if side % grid:
+        raise PellucidError(f"{name} takes sides that are multiples of {grid} pixels; got {side}.", argument="side")
     model = build(name, channels, **({} if known.denoises else {"side": side}))
     shapes: dict[int, tuple[int | None, ...]] = {0: (None, side, side, channels)}
     layers = []
@@ -60,8 +65,8 @@ def _network(name: str, side: int, channels: int) -> Summary:
         layers.append((step.layer.name, step.kind, _shape(shape[1:]), step.layer.count_params()))
     notes = [known.about]
     if known.denoises:
-        halo = receptive_field(model, known.multiple_of)
-        notes.append(f"sides in multiples of {known.multiple_of} pixels, each cell sees {halo} pixels around it")
+        halo = receptive_field(model, grid)
+        notes.append(f"sides in multiples of {grid} pixels, each cell sees {halo} pixels around it")
         notes.append(f"{multiply_adds(model):,.0f} multiply-adds per pixel")
     return Summary(f"{name}, for {_shape((side, side, channels))} images", tuple(layers), tuple(notes))
 

@@ -215,7 +215,9 @@ def _validate(learner: Learner, validation: Batches, asked: Asked) -> float | No
         if asked() in LEAVE:
             return None
     if not seen:
-        raise TooManyError("none of the validation images can be read any more. Restore them.")
+        unreadable = validation.patches.unreadable
+        last = f" The last: {unreadable.last}" if unreadable else ""
+        raise TooManyError(f"none of the validation images can be read any more.{last} Restore them.")
     if not math.isfinite(total):
         raise DivergedError(f"the validation loss became {total / seen}")
     return total / seen

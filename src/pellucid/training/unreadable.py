@@ -23,11 +23,16 @@ class Unreadable:
     total : images in that part
     share : of them that may be left out; one always may
     say : told of each once
+
+    Attributes
+    ----------
+    last : why the last of them could not be read
     """
 
     def __init__(self, part: str, total: int, share: float, say: Callable[[str], None]) -> None:
         self._part, self._total, self._share, self._say = part, total, share, say
         self._found: set[int] = set()
+        self.last = ""
 
     def note(self, image: int, reason: PellucidError) -> None:
         """Count image number `image`.
@@ -40,6 +45,7 @@ class Unreadable:
         if image in self._found:
             return
         self._found.add(image)
+        self.last = str(reason)
         if len(self._found) > max(1.0, self._share * self._total):
             raise TooManyError(
                 f"{len(self._found):,} of {self._total:,} {self._part} images can no longer be read, more than "

@@ -88,15 +88,6 @@ def run(denoise: Denoise, image: Image) -> Image:
     return np.clip(denoise(image), 0, 1)
 
 
-def invariant_error(denoise: Denoise, image: Image, grids: int = GRIDS) -> float:
-    """Return the J-invariant error of a denoiser on one image (float32 HWC, [0, 1]), a mean squared error.
-
-    See the module for what it says. `grids` of the `GRIDS` grids of pixels are used.
-    """
-    parts = [np.square(one.pick(run(denoise, one.filled)) - one.pick(image)) for one in hide(image, grids)]
-    return mean(parts)
-
-
 @dataclass(frozen=True)
 class Answers:
     """What a denoiser says of hidden pixels, per grid.

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.common import PellucidError
-from pellucid.evaluation.blind.heldout import Values, run
-from pellucid.evaluation.intervals import Estimate, estimate
+from pellucid.evaluation.blind.heldout import Values
+from pellucid.evaluation.intervals import Estimate
 from pellucid.evaluation.metrics import PerImage
 from pellucid.images import Image
-from pellucid.inference import Denoise
 
 BLOCK = 32
 """Side, in pixels, of the blocks that images are cut into where they are few."""
@@ -35,22 +33,6 @@ def pair_errors(results: tuple[Image, Image], shots: tuple[Image, Image]) -> Val
     first, second = (shot.astype(np.float64) for shot in shots)
     crosswise = (np.square(results[0] - second) + np.square(results[1] - first)) / 2
     return np.asarray((crosswise - np.square(first - second) / 2).mean(axis=2))
-
-
-def pair_psnr(denoise: Denoise, first: Image, second: Image) -> Estimate:
-    """Return the PSNR in dB (range 1) of a denoiser from two shots of one scene, with its interval.
-
-    The interval is Student's over blocks of `BLOCK` pixels; it covers the chance of the noise and of the content.
-
-    Raises
-    ------
-    PellucidError
-        If the shots differ in size.
-    """
-    if first.shape != second.shape:
-        raise PellucidError(f"two shots of one scene have one size; got {first.shape} and {second.shape}.")
-    found = pair_errors((run(denoise, first), run(denoise, second)), (first, second))
-    return to_psnr(estimate(per_unit([found])))
 
 
 def to_psnr(error: Estimate) -> Estimate:

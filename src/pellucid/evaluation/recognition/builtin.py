@@ -52,7 +52,8 @@ def built_in(split: Split, seed: int = 0) -> Classifier:
     if labels is None or split.test.labels is None:
         raise PellucidError(
             f"{split.name} has no labels, from which the built-in classifier learns. Give labels (y_train and y_test "
-            "in an .npz, one folder per class in a folder), or a classifier: --recognise CLASSIFIER.onnx."
+            "in an .npz, one folder per class in a folder), or a classifier of your own.",
+            argument="recognise",
         )
     found = sizes(split.train) | sizes(split.test)
     side = next(iter(found))[0]
@@ -60,7 +61,8 @@ def built_in(split: Split, seed: int = 0) -> Classifier:
         raise PellucidError(
             f"the built-in classifier takes square images of one size, {SIDES[0]} to {SIDES[-1]} pixels; {split.name} "
             f"has {', '.join(f'{height} x {width}' for height, width in sorted(found)[:4])}. Give a classifier of your "
-            "own: --recognise CLASSIFIER.onnx."
+            "own.",
+            argument="recognise",
         )
     if len(labels.names) < 2:
         raise PellucidError(f"{split.name} has only one class; expected at least two to tell apart.")

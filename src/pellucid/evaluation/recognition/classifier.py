@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
 from pellucid.images import as_channels
-from pellucid.modelfile import Message, load_onnxruntime, protobuf, read_bytes
+from pellucid.modelfile import Message, load_onnxruntime, read_bytes, read_foreign
 from pellucid.noise import Batch
 
 MAX_MEMORY = 2**31
@@ -65,7 +65,7 @@ class Classifier:
             With a text that completes "it ...".
         """
         self.about = about
-        self.layout = _check(protobuf.read_foreign(content))
+        self.layout = _check(read_foreign(content))
         try:
             self._run = load_onnxruntime(content, max_memory=MAX_MEMORY)
         except Exception as error:  # ONNX Runtime's errors have no common class
