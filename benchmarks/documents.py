@@ -251,7 +251,7 @@ def judge(folder: Path, run: Path, test: Sequence[Page], learnt: set[int], read:
         table(scores[:3], pixels, beneath == number, f"background {number}{known}")
     print(verdict(scores))
     report = run / "report.html"
-    write_html(report, denoiser, split, [Judged(str(PAIRED), scores)])
+    write_html(report, denoiser.name, denoiser, split, [Judged(str(PAIRED), scores)])
     print(report)
     program = find_tesseract()
     if program is None:

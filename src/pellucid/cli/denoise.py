@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from pellucid.cli.options import add_model, add_range, add_recursive, value_range
+from pellucid.cli.options import add_model, add_range, add_recursive, open_denoiser, value_range
 from pellucid.cli.output import SOME_FAILED, options_of, say
 from pellucid.common import PellucidError, one_line
 
@@ -53,7 +53,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Denoise what was named; return 0, or 1 if some of several files failed."""
     from pellucid.common import progress
-    from pellucid.inference import STANDARD, Denoiser, denoise_files, parse_size, plan
+    from pellucid.inference import STANDARD, denoise_files, parse_size, plan
 
     memory = 0 if options.memory is None else parse_size(options.memory)
     limits = _limits(options.max_pixels)
@@ -64,9 +64,7 @@ def run(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
-    denoiser = Denoiser(
-        options.model, engine=options.engine, value_range=value_range(options.range), ensemble=options.ensemble
-    )
+    _, denoiser = open_denoiser(options, value_range(options.range))
     alone = len(jobs) == 1
     total, unit = (_rows_to_watch(jobs[0]), "rows") if alone else (len(jobs), "images")
     notes: Counter[Note] = Counter()

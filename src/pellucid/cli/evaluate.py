@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from pellucid.cli.options import add_model, add_noise, add_pairs, load_data
+from pellucid.cli.options import add_model, add_noise, add_pairs, load_data, open_denoiser
 from pellucid.cli.output import say, show_table
+from pellucid.common import PellucidError
 
 ABOUT = "compare a model with the classical filters on test images"
 
@@ -33,6 +34,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print scores beside the classical filters'."""
+    from pellucid.datasets import cleanliness
     from pellucid.evaluation import (
         Judged,
         compare,
@@ -46,7 +48,11 @@ def run(options: argparse.Namespace) -> int:
     from pellucid.inference import Denoiser
     from pellucid.noise import PAIRED
 
-    denoiser = Denoiser(options.model, ensemble=options.ensemble)
+    name, denoiser = open_denoiser(options)
+    trained_for = [str(PAIRED)] if options.noisy else [denoiser.card.noise] if isinstance(denoiser, Denoiser) else []
+    noises = options.noise or trained_for
+    if not noises:
+        raise PellucidError(f"{name} was trained for no noise; say which to add.", argument="noise")
     split = load_data(options, labels=options.recognise is not None)
     judged = []
     say(split.about)
@@ -54,15 +60,16 @@ def run(options: argparse.Namespace) -> int:
     if options.recognise is not None:
         classifier = recognition.choose(options.recognise, split, options.seed)
         say(f"recognised by {classifier.about}")
-    for noise in options.noise or [str(PAIRED) if options.noisy else denoiser.card.noise]:
+    for noise in noises:
         settings = {"seed": options.seed, "limit": options.limit, "bm3d": options.bm3d}
         recogniser = recognition.Recogniser(classifier, split.test) if classifier else None
-        scores = compare(denoiser, denoiser.name, split, noise, **settings, watch=recogniser)
+        scores = compare(denoiser, name, split, noise, **settings, watch=recogniser)
         recognised = recogniser.result() if recogniser else None
-        judged.append(Judged(noise, scores, recognised))
+        clean = cleanliness(split.test, noise, seed=options.seed)
+        judged.append(Judged(noise, scores, recognised, clean))
         say(f"noise {noise}")
         show_table(table(scores))
-        say(f"{verdict(scores)}\n")
+        say(f"{verdict(scores, images=split.tested, clean=clean)}\n")
         if recognised:
             show_table(recognition.table(recognised))
             say(f"{recognition.verdict(recognised)}\n")
@@ -71,5 +78,5 @@ def run(options: argparse.Namespace) -> int:
     if options.csv:
         write_csv(options.csv, judged)
     if options.html:
-        write_html(options.html, denoiser, split, judged, seed=options.seed)
+        write_html(options.html, name, denoiser, split, judged, seed=options.seed)
     return 0

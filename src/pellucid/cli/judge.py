@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pellucid.cli.options import add_model, add_range, add_recursive, value_range
+from pellucid.cli.options import add_model, add_range, add_recursive, open_denoiser, value_range
 from pellucid.cli.output import say, show_table
 
 ABOUT = "judge a model on noisy images alone, or on two shots of a scene"
@@ -27,14 +27,13 @@ def run(options: argparse.Namespace) -> int:
     from pellucid.evaluation.blind import Files, find_shots, residuals, table, take, verdict
     from pellucid.evaluation.blind import judge as judge_images
     from pellucid.images import save_figure
-    from pellucid.inference import Denoiser
 
-    denoiser = Denoiser(options.model, ensemble=options.ensemble)
+    name, denoiser = open_denoiser(options)
     limits = value_range(options.range)
     images, *second = (
         Files(paths, limits) for paths in find_shots(options.images, options.second, recursive=options.recursive)
     )
-    judgement = judge_images({denoiser.name: denoiser}, images, *second)
+    judgement = judge_images({name: denoiser}, images, *second)
     say(judgement.about)
     show_table(table(judgement))
     say(str(verdict(judgement)))

@@ -10,6 +10,7 @@ from pellucid.common import PellucidError
 
 if TYPE_CHECKING:
     from pellucid.datasets import Split
+    from pellucid.inference import Denoise
 
 
 def add_clean(command: argparse.ArgumentParser) -> None:
@@ -37,12 +38,36 @@ def add_noise(command: argparse.ArgumentParser, said: str, *, several: bool = Fa
 
 def add_model(command: argparse.ArgumentParser) -> None:
     """Declare the model file, and how it is run."""
-    command.add_argument("-m", "--model", default="runs/latest", help="run folder or .onnx file (default runs/latest)")
+    command.add_argument(
+        "-m",
+        "--model",
+        default="runs/latest",
+        help="run folder, .onnx file, or a classical filter as 'median 3x3' (default runs/latest)",
+    )
     command.add_argument(
         "--ensemble",
         action="store_true",
         help="average over the image mirrored and turned in eight ways: better on photographs, eight times as long",
     )
+
+
+def open_denoiser(options: argparse.Namespace, limits: tuple[float, float] | None = None) -> tuple[str, Denoise]:
+    """Return the name and the denoiser that `-m` stands for: a model file, or a classical filter by its name."""
+    from pellucid.evaluation import classical
+    from pellucid.inference import Denoiser
+
+    chosen = classical.named(options.model)
+    if chosen is None:
+        engine = getattr(options, "engine", "auto")
+        denoiser = Denoiser(options.model, engine=engine, value_range=limits, ensemble=options.ensemble)
+        return denoiser.name, denoiser
+    of_models = {"ensemble": options.ensemble, "range": limits, "engine": getattr(options, "engine", "auto") != "auto"}
+    given = " ".join(name for name, value in of_models.items() if value)
+    if given:
+        raise PellucidError(
+            f"{chosen} is a classical filter, not a model. Leave out what only models have.", argument=given
+        )
+    return str(chosen), chosen
 
 
 def add_recursive(command: argparse.ArgumentParser) -> None:

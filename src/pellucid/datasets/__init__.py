@@ -2,6 +2,7 @@
 
 from pellucid.datasets.brightness import doubt
 from pellucid.datasets.catalogue import NAMED, load, presence
+from pellucid.datasets.cleanliness import Cleanliness, cleanliness
 from pellucid.datasets.labels import Labels
 from pellucid.datasets.official import cache_folder
 from pellucid.datasets.pairs import noisy_copy, with_noise
@@ -12,10 +13,12 @@ from pellucid.datasets.split import Split
 __all__ = [
     "NAMED",
     "ArrayImages",
+    "Cleanliness",
     "Images",
     "Labels",
     "Split",
     "cache_folder",
+    "cleanliness",
     "doubt",
     "evenly",
     "is_data",

@@ -148,7 +148,7 @@ def _passed_over(folder: Path) -> tuple[str, ...]:
     """A line on files of other kinds; nothing if there are none."""
     others = other_files(folder)
     kinds = ", ".join(f"{count:,} {ending}" for ending, count in others.most_common())
-    return (f"passed over {others.total():,} files that are no images which pellucid reads: {kinds}",) if others else ()
+    return (f"files of other kinds were passed over: {kinds}",) if others else ()
 
 
 def _load_npz(path: Path, validation: float, seed: int, labels: bool) -> Split:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, digest, generator
-from pellucid.datasets.regions import FEW, by_place
+from pellucid.datasets.regions import FEW, Regions, by_place
 from pellucid.datasets.sources import Images
 
 PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test", "testing")}
@@ -35,6 +35,14 @@ class Split:
     about: str
     place: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def tested(self) -> str:
+        """What the test images are, in words."""
+        if isinstance(self.test, Regions):
+            count = len(self.test.images)
+            return "test regions of 1 image" if count == 1 else f"test regions of {count} images"
+        return "test images"
 
     @property
     def channels(self) -> int:

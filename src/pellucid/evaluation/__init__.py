@@ -3,6 +3,7 @@
 from pellucid.evaluation.compare import compare, evaluate, tune_classical
 from pellucid.evaluation.files import Judged, write_csv, write_scores
 from pellucid.evaluation.html import write_html
+from pellucid.evaluation.intervals import paired
 from pellucid.evaluation.scores import Scored, mean_scores
 from pellucid.evaluation.verdict import Verdict, table, verdict
 
@@ -13,6 +14,7 @@ __all__ = [
     "compare",
     "evaluate",
     "mean_scores",
+    "paired",
     "table",
     "tune_classical",
     "verdict",

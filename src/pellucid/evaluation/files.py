@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pellucid.common import write_json, write_text
-from pellucid.datasets import Split
+from pellucid.datasets import Cleanliness, Split
 from pellucid.evaluation.recognition import Recognition
 from pellucid.evaluation.scores import MEASURES, Scored, mean_scores
 
@@ -18,12 +18,14 @@ from pellucid.evaluation.scores import MEASURES, Scored, mean_scores
 class Judged:
     """The scores at one noise: of the noisy images, of the model, and of the classical filters.
 
-    `recognised` is what a classifier saw on them, where that was asked for.
+    `recognised` is what a classifier saw on them, where that was asked for; `clean`, what the clean images are
+    worth.
     """
 
     noise: str
     scores: Sequence[Scored]
     recognised: Recognition | None = None
+    clean: Cleanliness | None = None
 
 
 def write_scores(path: str | os.PathLike[str], judged: Sequence[Judged], split: Split) -> None:

@@ -19,7 +19,7 @@ from pellucid.evaluation.recognition import Recognition
 from pellucid.evaluation.recognition.picture import SHOWN, picture, wronged
 from pellucid.evaluation.scores import Scored
 from pellucid.evaluation.verdict import SECONDS, Verdict, table, verdict
-from pellucid.inference import Denoiser
+from pellucid.inference import Denoise, Denoiser
 from pellucid.noise import parse
 
 if TYPE_CHECKING:
@@ -37,25 +37,29 @@ th:first-child, td:first-child { text-align: left } img { max-width: 100% } .ver
 
 
 def write_html(
-    path: str | os.PathLike[str], denoiser: Denoiser, split: Split, judged: Sequence[Judged], *, seed: int = 0
+    path: str | os.PathLike[str],
+    name: str,
+    denoiser: Denoise,
+    split: Split,
+    judged: Sequence[Judged],
+    *,
+    seed: int = 0,
 ) -> None:
     """Write the report, whole or not at all; the same model, images and noise give the same bytes.
 
     Parameters
     ----------
     path : the page; it holds its pictures itself
-    denoiser : the model that was judged, run again for the pictures
+    name, denoiser : the model that was judged, or a filter, and what to call it; it is run again for the pictures
     split : the data; only the test part is shown
     judged : what to report
     seed : of the noise, as in `evaluate`
     """
-    card = denoiser.card
-    facts = {
-        "data": split.about,
-        "model": f"{denoiser.name}, {card.channels} channel(s)",
-        "trained for": card.noise,
-        "trained on": card.trained_on,
-    }
+    facts = {"data": split.about, "model": name}
+    if isinstance(denoiser, Denoiser):
+        card = denoiser.card
+        facts["model"] += f", {card.channels} channel(s)"
+        facts |= {"trained for": card.noise, "trained on": card.trained_on}
     parts = [f"<li>{escape(name)}: {escape(value)}</li>" for name, value in facts.items()]
     body = [
         f"<h1>Does it help?</h1>\n<ul>{''.join(parts)}</ul>",
@@ -74,12 +78,12 @@ def write_html(
     write_text(path, page)
 
 
-def _section(denoiser: Denoiser, split: Split, judged: Judged, seed: int) -> str:
+def _section(denoiser: Denoise, split: Split, judged: Judged, seed: int) -> str:
     figure = pictures.cases(denoiser, split.test, judged.noise, _chosen(judged.scores), seed=seed)
     return "\n".join(
         (
             f"<h2>Noise {escape(str(parse(judged.noise)))}</h2>",
-            *_verdict(verdict(judged.scores), ' class="verdict"'),
+            *_verdict(verdict(judged.scores, images=split.tested, clean=judged.clean), ' class="verdict"'),
             _table(table(judged.scores), left_out=SECONDS),  # no two runs take the same time
             _image(figure, "worst, middle and best cases"),
             *([] if judged.recognised is None else _recognised(denoiser, split, judged, judged.recognised, seed)),
@@ -87,7 +91,7 @@ def _section(denoiser: Denoiser, split: Split, judged: Judged, seed: int) -> str
     )
 
 
-def _recognised(denoiser: Denoiser, split: Split, judged: Judged, found: Recognition, seed: int) -> list[str]:
+def _recognised(denoiser: Denoise, split: Split, judged: Judged, found: Recognition, seed: int) -> list[str]:
     """What a classifier saw: the numbers, and a picture of spoiled images."""
     figure = picture(denoiser, split.test, judged.noise, found, seed=seed)
     model = list(found.seen)[1]

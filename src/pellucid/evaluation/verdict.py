@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.common import Table
+from pellucid.datasets import Cleanliness
 from pellucid.evaluation.intervals import Estimate, estimate, paired
 from pellucid.evaluation.metrics import PerImage
 from pellucid.evaluation.scores import Scored
@@ -24,18 +25,29 @@ class Verdict:
         return "\n".join((self.head, *self.lines))
 
 
-def verdict(scores: Sequence[Scored]) -> Verdict:
+FEW = 5
+"""Of fewer test images, the verdict says what it rests on."""
+
+
+def verdict(scores: Sequence[Scored], *, images: str = "test images", clean: Cleanliness | None = None) -> Verdict:
     """Say in words and numbers whether a model helps.
 
     Parameters
     ----------
     scores : of the noisy images, of the model, and of at least one classical filter, in this order
+    images : what the test images are, as "test regions of 2 images"
+    clean : what was measured of the clean ones; against noisy ones, nothing is said to help
     """
     noisy, model, *classical = scores
     best = max(classical, key=lambda scored: float(np.mean(scored.psnr)))
     gain, against = (paired(model.psnr, other.psnr) for other in (noisy, best))
     margin = against.difference
-    if gain.difference.mean <= 0:
+    if clean and clean.noisy:
+        head = (
+            f"Whether it helps cannot be told: {clean}. Against them it is {gain.difference.mean:+.2f} dB beside the "
+            f"noisy images and {margin.mean:+.2f} dB beside {best.name}, which says little of the true image."
+        )
+    elif gain.difference.mean <= 0:
         head = "It does not help: on average the noisy images are nearer to the clean ones than its results are."
     elif margin.low <= 0 <= margin.high:
         head = (
@@ -55,13 +67,20 @@ def verdict(scores: Sequence[Scored]) -> Verdict:
         f"BCE {_mean(noisy.bce):.4f} -> {_mean(model.bce):.4f}",
         f"excess over the BCE's floor {_mean(noisy.excess_bce):.4f} -> {_mean(model.excess_bce):.4f}",
     )
+    few = () if against.count >= FEW else (_few(against.count, images),)
     lines = (
         f"Noisy -> denoised: {', '.join(measures)}.",
         f"Best classical filter, tuned on validation images: {best.name}, PSNR {_mean(best.psnr):.2f} dB, "
         f"SSIM {_mean(best.ssim):.3f}, BCE {_mean(best.bce):.4f}.",
-        f"The model is nearer to the clean image than it in {against.wins:,} of {against.count:,} test images.",
+        f"The model is nearer to the clean image than it in {against.wins:,} of {against.count:,} {images}.",
+        *few,
     )
     return Verdict(head, lines)
+
+
+def _few(count: int, images: str) -> str:
+    what = images if count > 1 else images.replace("images", "image", 1).replace("regions", "region", 1)
+    return f"This rests on {count} {what} only: others may come out differently."
 
 
 def _mean(values: PerImage) -> float:

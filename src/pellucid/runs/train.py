@@ -17,7 +17,7 @@ import numpy as np
 
 from pellucid import modelfile
 from pellucid.common import PellucidError, atomic, digest, progress, write_json, write_text
-from pellucid.datasets import Split, doubt, load
+from pellucid.datasets import Cleanliness, Split, cleanliness, doubt, load
 from pellucid.domain import describe
 from pellucid.evaluation import Scored, compare, mean_scores, metrics, pictures, verdict
 from pellucid.images import save_figure
@@ -25,6 +25,7 @@ from pellucid.inference import Denoiser
 from pellucid.modelfile import Card
 from pellucid.networks import build, find, predict, receptive_field, require_keras
 from pellucid.noise import parse
+from pellucid.runs.advice import next_steps
 from pellucid.runs.folder import RunFolder
 from pellucid.runs.record import Record, now
 from pellucid.runs.resume import check_data, find_checkpoint, find_data
@@ -145,6 +146,12 @@ def train(
 
     with started as start:
         folder, config, split = start.folder, start.folder.config, start.split
+        clean = cleanliness(split.train, config.noise, seed=config.seed)
+        if clean.noisy:
+            say(
+                f"note: {clean}. A network learns to leave that noise in. Learn from cleaner images, as means of "
+                "several shots are, or remove noise that is much stronger."
+            )
         training, validation = training_batches(split, config, say), validation_batches(split, config, say)
         checkpoints = folder.checkpoints(checkpoint_every)
         learner = Learner(start.model, config, len(training))
@@ -154,7 +161,7 @@ def train(
         with _kept(folder, learner, split, training, say):
             interrupted = _fit(folder, learner, training, validation, checkpoints, tensorboard, say)
             _save_model(folder, learner.model, split, training)
-            run = _judge(folder, learner, split, interrupted)
+            run = _judge(folder, learner, split, clean, len(training.patches.images), interrupted)
         if not interrupted:
             weights = ((f"{place:04d}", array) for place, array in enumerate(learner.model.get_weights()))
             folder.finish(digest(weights))
@@ -324,7 +331,9 @@ def _save_model(folder: RunFolder, model: Any, split: Split, training: Batches) 
     modelfile.save(folder.model, model, card, lambda images: predict(model, images))
 
 
-def _judge(folder: RunFolder, learner: Learner, split: Split, interrupted: bool) -> Run:
+def _judge(
+    folder: RunFolder, learner: Learner, split: Split, clean: Cleanliness, learned: int, interrupted: bool
+) -> Run:
     """Judge the model file on the test part; write scores, pictures and the verdict."""
     config, path, history = folder.config, folder.path, tuple(learner.state.history)
     denoiser = Denoiser(path)
@@ -339,7 +348,9 @@ def _judge(folder: RunFolder, learner: Learner, split: Split, interrupted: bool)
     if history:
         save_figure(_curves(config, split, history), path / "curves.png")
     save_figure(pictures.before_after(denoiser, split, config.noise, seed=config.seed), path / "before-after.png")
-    text = str(verdict(scores))
+    said = verdict(scores, images=split.tested, clean=clean)
+    steps = [] if clean.noisy else next_steps(scores, config, history, learned)
+    text = "\n".join([str(said), *steps])
     write_text(path / "verdict.txt", text + "\n")
     return Run(path, config, history, tuple(scores), text, interrupted)
 
