@@ -14,7 +14,7 @@ from pellucid.datasets.sources import Images
 from pellucid.images import Image
 
 FEW = 4
-"""So many images, or fewer, are split by place: whole ones would leave too few to learn from, or to judge by."""
+"""So many images, or fewer, are split by place where they are large enough: whole ones would be too few to part."""
 
 GAP = 40
 """Pixels between two parts of an image, more than the networks see around a pixel; fewer where images are small."""
@@ -72,6 +72,11 @@ class Regions:
         yield from self.images.content()
 
 
+def can_split(images: Images) -> bool:
+    """Whether there are few images, and all are large enough to be split by place."""
+    return 0 < len(images) <= FEW and all(_cuts(max(images.size(index))) for index in range(len(images)))
+
+
 def by_place(images: Images) -> tuple[Regions, Regions, Regions, Regions]:
     """Split each image along its longer side: to learn from, to choose by, to judge by, and the first two together.
 
@@ -87,7 +92,7 @@ def by_place(images: Images) -> tuple[Regions, Regions, Regions, Regions]:
         if cuts is None:
             raise PellucidError(
                 f"there are too few images, {len(images)}, and one is too small to be split by place: {width}x{height} "
-                f"pixels; expected {_shortest()} along one side, or more than {FEW} images. Add images."
+                f"pixels; expected {_shortest()} along one side, or at least 3 images. Add images."
             )
         for part, cut in zip(parts, cuts, strict=True):
             whole = slice(0, height), slice(0, width)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, digest, generator
-from pellucid.datasets.regions import FEW, Regions, by_place
+from pellucid.datasets.regions import Regions, by_place, can_split
 from pellucid.datasets.sources import Images
 
 PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test", "testing")}
@@ -105,7 +105,7 @@ def part(groups: NDArray[np.intp], share: float, seed: int) -> tuple[NDArray[np.
 
 def split(name: str, images: Images, place: str, validation: float, seed: int) -> Split:
     """Split one collection: a tenth to `test`, then a share of the rest to `validation`; few images by place."""
-    if 0 < len(images) <= FEW:
+    if can_split(images) or 0 < len(images) < 3:
         number = "1 image" if len(images) == 1 else f"{len(images)} images"
         about = f"{name}: {number}, split by place into training, validation and test regions"
         return Split(name, *by_place(images), about, place)

@@ -316,6 +316,10 @@ def _save_model(folder: RunFolder, model: Any, split: Split, training: Batches) 
     config = folder.config
     grid = find(config.network).multiple_of
     learned, given = len(training.patches.images), len(split.train)
+    statistics: dict[str, tuple[float, float, float]] = {}
+    with suppress(PellucidError):  # without them the model is as good; `denoise` will tell less of foreign images
+        # What is usual in the noisy images of an epoch, so that `denoise` knows what is not.
+        statistics = describe((noisy for noisy, _ in training.epoch(1)), config.noise)
     card = Card(
         network=config.network,
         channels=split.channels,
@@ -325,8 +329,7 @@ def _save_model(folder: RunFolder, model: Any, split: Split, training: Batches) 
         trained_on=split.about + (f"; {learned:,} of the training images used" if learned < given else ""),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={name: version(name) for name in ("pellucid", "keras", "onnx", "numpy")},
-        # What is usual in the noisy images of an epoch, so that `denoise` knows what is not.
-        statistics=describe((noisy for noisy, _ in training.epoch(1)), config.noise),
+        statistics=statistics,
     )
     modelfile.save(folder.model, model, card, lambda images: predict(model, images))
 
