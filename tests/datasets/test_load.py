@@ -183,3 +183,14 @@ def test_too_few_images_empty_folder_and_no_such_place(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(PellucidError, match="does not exist"):
         load(tmp_path / "nowhere")
+
+
+def test_endings_in_capitals_are_the_same(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (30, 8, 9), dtype=np.uint8)
+    np.save(tmp_path / "a.npy", images)
+    (tmp_path / "a.npy").rename(tmp_path / "A.NPY")
+    np.savez(tmp_path / "b.npz", images)
+    (tmp_path / "b.npz").rename(tmp_path / "B.NPZ")
+    for name in ("A.NPY", "B.NPZ"):
+        split = load(tmp_path / name)
+        assert len(split.train) + len(split.validation) + len(split.test) == 30
