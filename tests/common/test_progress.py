@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pellucid.common import progress
@@ -15,7 +17,7 @@ def test_slow_work_is_not_no_work(
     seconds: float, rate: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr("pellucid.common.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with progress("denoising", 2, "images") as report:
         now[0] += seconds
         report(2, "done")

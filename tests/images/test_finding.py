@@ -57,8 +57,8 @@ def test_nothing_is_said_with_what_was_left_out(tree: Path) -> None:
     with pytest.raises(PellucidError, match="nothing matches the pattern"):
         find_images(f"{tree}/*.bmp")
     (tree / "only").mkdir()
-    with pytest.raises(PellucidError, match="no images in .*only"):
+    with pytest.raises(PellucidError, match=r"no images in .*only"):
         find_images(tree / "only")
     (tree / "only" / "x.png").symlink_to(tree / "b.png")
-    with pytest.raises(PellucidError, match="1 links that lead out of it were left out"):
+    with pytest.raises(PellucidError, match="links that lead out of it were left out"):
         find_images(tree / "only", recursive=True)

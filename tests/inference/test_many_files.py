@@ -158,7 +158,7 @@ def test_a_model_that_is_gone_is_said_in_a_sentence(trained: Trained, tmp_path: 
     model.write_bytes((trained[0] / "model.onnx").read_bytes())
     denoiser = Denoiser(model)
     model.unlink()
-    with pytest.raises(PellucidError, match="could not be started.*no model at"):
+    with pytest.raises(PellucidError, match=r"could not be started.*no model at"):
         list(denoise_files(denoiser, plan([str(tmp_path / "in")], str(tmp_path / "out")), workers=2))
 
 
