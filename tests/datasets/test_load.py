@@ -213,3 +213,14 @@ def test_few_images_are_split_by_place_with_gaps(count: int, tmp_path: Path) -> 
         edges = np.flatnonzero(np.diff(used))
         assert len(edges) == 4
         assert min(edges[1] - edges[0], edges[3] - edges[2]) >= 40
+
+
+def test_endings_in_capitals_are_the_same(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (30, 8, 9), dtype=np.uint8)
+    np.save(tmp_path / "a.npy", images)
+    (tmp_path / "a.npy").rename(tmp_path / "A.NPY")
+    np.savez(tmp_path / "b.npz", images)
+    (tmp_path / "b.npz").rename(tmp_path / "B.NPZ")
+    for name in ("A.NPY", "B.NPZ"):
+        split = load(tmp_path / name)
+        assert len(split.train) + len(split.validation) + len(split.test) == 30

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pellucid.common.errors import PellucidError
-from pellucid.images.contract import from_unit, to_unit
+from pellucid.images.contract import Layout, from_unit, layout_of, to_unit
 from pellucid.images.geometry import as_channels, turned, turned_back
 
 shapes = st.one_of(
@@ -51,6 +51,38 @@ def test_an_array_comes_back_as_it_came(array: np.ndarray) -> None:
 def test_what_is_not_an_image_is_refused(array: np.ndarray, said: str) -> None:
     with pytest.raises(PellucidError, match=said):
         to_unit(array)
+
+
+@given(array=arrays)
+def test_a_layout_is_what_the_array_would_give(array: np.ndarray) -> None:
+    layout = layout_of(array.shape, array.dtype)
+    assert to_unit(array).shape == layout[:3]
+    assert layout.alpha == (array.ndim == 3 and array.shape[2] in (2, 4))
+    assert layout_of((5, 7, 4), np.dtype(np.uint8)) == Layout(5, 7, 3, True)
+
+
+@given(array=hnp.arrays(np.uint16, shapes, elements=st.integers(100, 4000)))
+def test_values_within_a_range_come_back(array: np.ndarray) -> None:
+    unit = to_unit(array, value_range=(100, 4000))
+    assert unit.min() >= -1e-6
+    assert unit.max() <= 1 + 1e-6
+    assert np.array_equal(from_unit(unit, array, (100, 4000)), array)
+
+
+@pytest.mark.parametrize(
+    ("array", "value_range", "said"),
+    [
+        (np.zeros((3, 3), np.uint8), (9, 3), "must rise"),
+        (np.zeros((3, 3), np.uint8), (0, np.nan), "must rise"),
+        (np.zeros((3, 3), np.uint8), (0, np.inf), "must rise"),
+        (np.zeros((3, 3), np.float32), (0, 4095), "scan is float32"),
+    ],
+)
+def test_a_range_of_values_that_cannot_be_is_refused(
+    array: np.ndarray, value_range: tuple[float, float], said: str
+) -> None:
+    with pytest.raises(PellucidError, match=said):
+        to_unit(array, "scan", value_range)
 
 
 def test_colour_and_gray_turn_into_each_other() -> None:

@@ -62,6 +62,10 @@ class PairedImages:
         """Return a pair, float32 (height, width, 2 * channels): the clean image, then the noisy one."""
         return np.concatenate([self.clean[index], self.noisy[index]], axis=2)
 
+    def window(self, index: int, rows: slice, columns: slice) -> Image:
+        """See `Images`."""
+        return np.concatenate([one.window(index, rows, columns) for one in (self.clean, self.noisy)], axis=2)
+
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""
         return self.clean.size(index)

@@ -55,7 +55,12 @@ class Regions:
     def __getitem__(self, index: int) -> Image:
         """See `Images`."""
         region = self.regions[index]
-        return self.images[region.image][region.rows, region.columns]
+        return self.images.window(region.image, region.rows, region.columns)
+
+    def window(self, index: int, rows: slice, columns: slice) -> Image:
+        """See `Images`."""
+        region = self.regions[index]
+        return self.images.window(region.image, _within(region.rows, rows), _within(region.columns, columns))
 
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""
@@ -70,6 +75,12 @@ class Regions:
         """See `Images`."""
         yield str(self.regions).encode()
         yield from self.images.content()
+
+
+def _within(outer: slice, inner: slice) -> slice:
+    """Return the part `inner` of the part `outer`."""
+    begin, end, _ = inner.indices(outer.stop - outer.start)
+    return slice(outer.start + begin, outer.start + end)
 
 
 def can_split(images: Images) -> bool:

@@ -39,6 +39,10 @@ class Images(Protocol):
         """Return one image, float32 (height, width, channels); of `PairedImages`, twice the channels."""
         ...
 
+    def window(self, index: int, rows: slice, columns: slice) -> Image:
+        """Return a part of one image; what lies outside of it is not converted, and not kept."""
+        ...
+
     def size(self, index: int) -> tuple[int, int]:
         """Return the height and width of one image without reading its pixels."""
         ...
@@ -94,6 +98,11 @@ class ArrayImages:
     def __getitem__(self, index: int) -> Image:
         """See `Images`."""
         return np.asarray(self.batch(np.array([index]))[0])
+
+    def window(self, index: int, rows: slice, columns: slice) -> Image:
+        """See `Images`."""
+        place = self._indices[index]
+        return np.asarray(scale_batch(self._array[place : place + 1, rows, columns], self._name)[0])
 
     def batch(self, indices: NDArray[np.intp]) -> Batch:
         """Return the images of `indices` as NHWC float32."""
@@ -174,11 +183,15 @@ class FileImages:
 
     def __getitem__(self, index: int) -> Image:
         """See `Images`."""
+        return self.window(index, slice(None), slice(None))
+
+    def window(self, index: int, rows: slice, columns: slice) -> Image:
+        """See `Images`."""
         path, (height, width, _) = self.paths[index], self.shapes[index]
-        image = to_unit(self._cache.read(path), str(path))
-        if image.shape[:2] != (height, width):
-            raise PellucidError(f"{path} has changed: it was {width}x{height}, now {image.shape[1]}x{image.shape[0]}.")
-        return as_channels(image, self.channels)
+        array = self._cache.read(path)
+        if array.shape[:2] != (height, width):
+            raise PellucidError(f"{path} has changed: it was {width}x{height}, now {array.shape[1]}x{array.shape[0]}.")
+        return as_channels(to_unit(array[rows, columns], str(path)), self.channels)
 
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""

@@ -45,11 +45,11 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False) -> dic
     if not matches:
         raise PellucidError(f"nothing matches the pattern {text!r}. Check it.")
     together: dict[Path, Path] = {}
-    links = 0
+    links = False
     for match in matches:
-        images, more = _below(match, recursive) if match.is_dir() else ({match: Path(match.name)}, 0)
+        images, more = _below(match, recursive) if match.is_dir() else ({match: Path(match.name)}, False)
         together = {**images, **together}  # the first match says what a file lies below
-        links += more
+        links = links or more
     if not together:
         raise _none(f"in the folders that match {text!r}", links)
     return dict(sorted(together.items()))
@@ -65,22 +65,22 @@ def other_files(folder: Path) -> Counter[str]:
     return found
 
 
-def _below(folder: Path, recursive: bool) -> tuple[dict[Path, Path], int]:
-    """Return the images of a folder, each with its path below it, and how many links lead out of it."""
+def _below(folder: Path, recursive: bool) -> tuple[dict[Path, Path], bool]:
+    """Return the images of a folder, each with its path below it, and whether links that lead out were left out."""
     root = folder.resolve()
-    found, links = {}, 0
+    found, links = {}, False
     for path in sorted(folder.rglob("*") if recursive else folder.glob("*")):
         below = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in below.parts)
         if hidden or path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
         if path.is_symlink() and not path.resolve().is_relative_to(root):  # folders that are links are not entered
-            links += 1
+            links = True
         else:
             found[path] = below
     return found, links
 
 
-def _none(where: str, links: int) -> PellucidError:
-    left_out = f"; {links:,} links that lead out of it were left out" if links else ""
+def _none(where: str, links: bool) -> PellucidError:
+    left_out = "; links that lead out of it were left out" if links else ""
     return PellucidError(f"no images {where}; expected files ending in {' '.join(SUFFIXES)}{left_out}.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for_futures
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
@@ -111,7 +111,8 @@ class _Worker:
         context = get_context("spawn")
         self.answers, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-        self.process.start()
+        with _held_back():
+            self.process.start()
         theirs.close()
         self.waiting: deque[Any] = deque()
         self.ready = False
@@ -145,8 +146,27 @@ class _Worker:
         return f"was ended by the signal {-code}"
 
 
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Hold Ctrl-C back, here for the moment, and for good in processes that are started meanwhile.
+
+    It reaches every process, but the first one alone decides.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing.resource_tracker import ensure_running
+
+    ensure_running()  # when it begins, it lets signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(requests: Connection, work: bytes) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one alone decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where it cannot be held back
     with suppress(EOFError, OSError):  # the first process has ended, or wants no more
         try:
             function = pickle.loads(work)

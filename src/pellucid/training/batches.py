@@ -93,13 +93,17 @@ class Patches:
         return int(np.searchsorted(self._starts, index, side="right")) - 1
 
     def _cut(self, epoch: int, index: int) -> Image:
-        image = self.images[self._image(index)]
-        lack = [max(0, need - have) for need, have in zip(self.shape, image.shape, strict=False)]
-        if any(lack):
-            image = np.pad(image, ((0, lack[0]), (0, lack[1]), (0, 0)), mode="symmetric")
+        number = self._image(index)
+        have = self.images.size(number)
         rng = generator(self._seed, Stream.CROP, 2 * epoch + (self._stream == Stream.TRAIN), index)
-        top, left = (int(rng.integers(0, have - need + 1)) for need, have in zip(self.shape, image.shape, strict=False))
-        patch = image[top : top + self.shape[0], left : left + self.shape[1]]
+        # An image that is too short is taken as a whole, and mirrored outwards.
+        top, left = (
+            int(rng.integers(0, max(length - need, 0) + 1)) for need, length in zip(self.shape, have, strict=True)
+        )
+        patch = self.images.window(number, slice(top, top + self.shape[0]), slice(left, left + self.shape[1]))
+        lack = [need - length for need, length in zip(self.shape, patch.shape, strict=False)]
+        if any(lack):
+            patch = np.pad(patch, ((0, lack[0]), (0, lack[1]), (0, 0)), mode="symmetric")
         if not self._augment:
             return patch
         way = int(rng.integers(8))
