@@ -97,9 +97,8 @@ class Patches:
         have = self.images.size(number)
         rng = generator(self._seed, Stream.CROP, 2 * epoch + (self._stream == Stream.TRAIN), index)
         # An image that is too short is taken as a whole, and mirrored outwards.
-        top, left = (
-            int(rng.integers(0, max(length - need, 0) + 1)) for need, length in zip(self.shape, have, strict=True)
-        )
+        spare = [max(length - need, 0) for need, length in zip(self.shape, have, strict=True)]
+        top, left = (int(rng.integers(0, pixels + 1)) for pixels in spare)
         patch = self.images.window(number, slice(top, top + self.shape[0]), slice(left, left + self.shape[1]))
         lack = [need - length for need, length in zip(self.shape, patch.shape, strict=False)]
         if any(lack):
