@@ -6,10 +6,12 @@ So a run can be repeated and resumed exactly, whatever the batch size, the order
 from __future__ import annotations
 
 from enum import IntEnum
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from pellucid.common.errors import PellucidError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Stream(IntEnum):
@@ -25,6 +27,8 @@ class Stream(IntEnum):
 
 def generator(seed: int, stream: Stream, epoch: int = 0, index: int = 0) -> np.random.Generator:
     """Return the generator (counter-based Philox) for one draw; `seed`, `epoch`, `index` within 0..2**63-1."""
+    import numpy as np  # not at the top: `pellucid --help` needs none
+
     if not 0 <= seed < 2**63:
         raise PellucidError(f"a seed is a whole number from 0 to 2**63-1; got {seed}.")
     key = np.array([seed, stream], dtype=np.uint64)
