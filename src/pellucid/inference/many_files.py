@@ -78,8 +78,8 @@ def denoise_files(
 
     For `MANY` files and more, workers are processes: with small images, threads would wait for Python's lock more than
     they work. A script that calls this for so many files must do so under `if __name__ == "__main__":`. What cannot
-    be pickled stays in threads. A file during which a process dies is tried once more at the end, alone: the system may
-    have ended the process for what another one did.
+    be pickled stays in threads. When a process dies, the files that it had at hand are tried once more at the end, one
+    at a time: so only the one that is to blame fails.
 
     With `memory`, TIFF and `.npy` files are streamed by a `Denoiser`, and files are taken one after the other, each
     by all processors, since the promise is about the whole process. Other files are read whole, whatever it takes.
@@ -134,7 +134,7 @@ def _in_processes(work: bytes, jobs: Sequence[Job], count: int) -> Iterable[Resu
             suspects.append(job)
         else:
             yield answer
-    for job, answer in in_processes(work, suspects, 1):
+    for job, answer in in_processes(work, suspects, 1, most=1):
         died = isinstance(answer, Died)
         yield _failed(job, f"{job.name}: the process that worked on it {answer.how}.") if died else answer
 

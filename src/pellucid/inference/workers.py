@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
@@ -23,10 +24,12 @@ Answer = TypeVar("Answer")
 MOST_SENT = 16
 """Items that a process is sent at a time, at most; while it works on them, as many more wait."""
 
+_SOON = 0.1  # seconds after which answers are sent, before all of the items that came together are done
+
 
 @dataclass(frozen=True)
 class Died:
-    """The answer for an item whose process ended while it was worked on; `how` completes "the process ..."."""
+    """The answer for an item if its process ended, on it or on one sent with it; `how` completes "the process ..."."""
 
     how: str
 
@@ -53,24 +56,28 @@ def in_threads(
             pool.shutdown(cancel_futures=True)
 
 
-def in_processes(work: bytes, items: Sequence[Item], count: int) -> Generator[tuple[Item, Any], None, None]:
+def in_processes(
+    work: bytes, items: Sequence[Item], count: int, most: int = MOST_SENT
+) -> Generator[tuple[Item, Any], None, None]:
     """Yield each item with what a function returns for it, as they come, from `count` processes.
 
-    A process that dies takes one item with it, whose answer is then `Died`; another process goes on with the rest.
-    When the generator is closed or interrupted, the items at hand are finished, and no more are begun.
+    Of a process that dies, the items that were sent together and are not answered get the answer `Died`, and another
+    process goes on with the rest. When the generator is closed or interrupted, the items at hand are finished, and no
+    more are begun.
 
     Parameters
     ----------
     work : the pickled function; it is unpickled once in every process. It should raise nothing.
     items : that can be pickled
     count : of processes
+    most : items that a process is sent at a time, at most
 
     Raises
     ------
     PellucidError
         If the processes cannot be started.
     """
-    size = min(MOST_SENT, max(1, len(items) // (8 * count)))
+    size = min(most, max(1, len(items) // (8 * count)))
     chunks = iter([items[start : start + size] for start in range(0, len(items), size)])
     workers = {worker.answers: worker for worker in (_Worker(work) for _ in range(min(count, len(items))))}
     try:
@@ -82,20 +89,25 @@ def in_processes(work: bytes, items: Sequence[Item], count: int) -> Generator[tu
                 if not worker.ready:
                     worker.begin()
                     continue
+                at_hand = worker.waiting[0]
                 try:
-                    answer = worker.answers.recv()
+                    answers = worker.answers.recv()
                 except (EOFError, OSError):
-                    answer = Died(worker.ended())
+                    answers = [Died(worker.ended())] * len(at_hand)
                     del workers[worker.answers]
-                    item, *rest = worker.waiting
+                    _, *rest = worker.waiting
                     worker = _Worker(work)
                     workers[worker.answers] = worker
-                    worker.send(rest)
+                    for chunk in rest:
+                        worker.send(chunk)
                 else:
-                    item = worker.waiting.popleft()
-                if len(worker.waiting) <= size:
+                    if len(answers) == len(at_hand):
+                        worker.waiting.popleft()
+                    else:
+                        worker.waiting[0] = at_hand[len(answers) :]
+                if len(worker.waiting) < 2:
                     worker.send(next(chunks, ()))
-                yield item, answer
+                yield from zip(at_hand, answers, strict=False)
     finally:
         for worker in workers.values():
             worker.answers.close()  # which ends it when it sends, or waits for, the next
@@ -104,7 +116,7 @@ def in_processes(work: bytes, items: Sequence[Item], count: int) -> Generator[tu
 
 
 class _Worker:
-    """A process that has been started: what was sent to it and is not answered, in order."""
+    """A process that has been started, and what was sent to it and is not answered, in the order of sending."""
 
     def __init__(self, work: bytes) -> None:
         # Started afresh, not forked: a fork would inherit the engine's locks without its threads.
@@ -114,13 +126,13 @@ class _Worker:
         with _held_back():
             self.process.start()
         theirs.close()
-        self.waiting: deque[Any] = deque()
+        self.waiting: deque[Sequence[Any]] = deque()
         self.ready = False
 
     def send(self, items: Sequence[Any]) -> None:
         """Give the process more to do."""
         if items:
-            self.waiting += items
+            self.waiting.append(items)
             with suppress(OSError):  # it has died, as will be seen when an answer is due
                 self.answers.send(items)
 
@@ -175,5 +187,10 @@ def _serve(requests: Connection, work: bytes) -> None:
             return
         requests.send(None)
         while True:
-            for item in requests.recv():
-                requests.send(function(item))
+            items = requests.recv()
+            answers, begun = [], time.monotonic()
+            for left in range(len(items) - 1, -1, -1):
+                answers.append(function(items[-1 - left]))
+                if not left or time.monotonic() > begun + _SOON:
+                    requests.send(answers)
+                    answers, begun = [], time.monotonic()
