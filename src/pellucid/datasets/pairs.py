@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, generator
+from pellucid.datasets.regions import by_place, can_split
 from pellucid.datasets.scenes import divide, named, scenes
 from pellucid.datasets.sources import ArrayImages, FileImages, Images
 from pellucid.datasets.split import Split, assemble
-from pellucid.images import Image, find_images, read_array
+from pellucid.images import SUFFIXES, Image, find_images, read_array
 from pellucid.noise import Batch, Corruption, Paired
 
 
@@ -92,8 +93,8 @@ def load_pairs(
 
     Parameters
     ----------
-    clean, noisy : two folders, whose files are matched by their path without the ending; or two .npy arrays of
-        one shape, (count, height, width) or (count, height, width, channels)
+    clean, noisy : two folders, whose files are matched by their path without the ending; two .npy arrays of
+        one shape, (count, height, width) or (count, height, width, channels); or two image files
     group : a regular expression found in these paths; files in which its first group (or the whole match, if it has
         none) is the same show the same scene and stay in one part
     validation : the share of the training part to hold out for every choice
@@ -101,7 +102,7 @@ def load_pairs(
 
     Returns
     -------
-    Split; by the folders `train`, `test` and, if wished, `validation` inside both, else at random. Pairs whose clean
+    Split; pairs of one or two scenes by place; else by the folders `train`, `test` and, if wished, `validation` inside both, else at random. Pairs whose clean
     images are equal in every pixel stay in one part: several shots of one scene often have the same clean image.
 
     Raises
@@ -122,14 +123,23 @@ def load_pairs(
         (names, pairs), notes = _arrays(*places), ()
         if group:
             raise PellucidError("a group is found in file names, and arrays have none. Leave out the group.")
+    elif all(place.suffix.lower() in SUFFIXES for place in places):
+        names, pairs, notes = [places[0].stem], PairedImages(*(FileImages([place]) for place in places)), ()
+        if pairs.clean.size(0) != pairs.noisy.size(0) or pairs.clean.channels != pairs.noisy.channels:
+            raise PellucidError(f"{places[0].name} and {places[1].name} differ in size or channels; expected a pair.")
     else:
         raise PellucidError(
-            f"pairs are two folders of images or two .npy arrays; got {places[0].name} and {places[1].name}."
+            f"pairs are two folders of images, two .npy arrays or two image files; got {places[0].name} and {places[1].name}."
         )
-    train, chosen, test = divide(names, scenes(names, pairs.clean, group), validation, seed)
+    name, place = places[0].resolve().stem, f"{places[0]}, noisy {places[1]}"
+    numbers = scenes(names, pairs.clean, group)
+    if len(np.unique(numbers)) < 3 and can_split(pairs):
+        about = f"{name}: {len(names)} pair(s), split by place into training, validation and test regions"
+        return Split(name, *by_place(pairs), about, place, notes)
+    train, chosen, test = divide(names, numbers, validation, seed)
     whole = np.sort(np.concatenate([train, chosen]))
     learn, choose, judge, rest = (pairs.subset(indices) for indices in (train, chosen, test, whole))
-    parted = assemble(places[0].resolve().stem, learn, choose, judge, rest, f"{places[0]}, noisy {places[1]}")
+    parted = assemble(name, learn, choose, judge, rest, place)
     return dataclasses.replace(parted, notes=notes)
 
 
