@@ -119,7 +119,7 @@ def test_what_does_not_fit_is_named(folders: Folders, tmp_path: Path) -> None:
     assert "does not exist" in refused(clean, tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     assert "no images in" in refused(clean, tmp_path / "empty")
-    assert "two folders of images or two .npy" in refused(clean, noisy / "s1" / "0.png")
+    assert "two folders of images, two .npy" in refused(clean, noisy / "s1" / "0.png")
     for shot in range(3):
         write_image(noisy / "s1" / f"{shot}.png", image(1, (12, 11)))
     write_image(noisy / "s2" / "1.png", image(2, (12, 10, 3)))
@@ -171,3 +171,16 @@ def test_another_brightness_or_contrast_is_found_and_noise_alone_is_not() -> Non
     assert doubt(pairs(1, 0, 0.2)) == []
     assert "about 0.70 x clean + 0.10" in doubt(pairs(0.7, 0.1, 0.1))[0]
     assert len(doubt(pairs(1, 0.2, 0.1))) == 1
+
+
+def test_a_pair_of_image_files_is_split_by_place(tmp_path: Path) -> None:
+    clean = np.random.default_rng(0).integers(0, 200, (40, 240), dtype=np.uint8)
+    write_image(tmp_path / "clean.png", clean)
+    write_image(tmp_path / "noisy.png", clean + 9)
+    split = load(tmp_path / "clean.png", noisy=tmp_path / "noisy.png")
+    assert "1 pair(s), split by place" in split.about
+    for part in (split.train, split.validation, split.test):
+        clean_part, noisy_part = np.split(np.rint(255 * part[0]), 2, axis=2)
+        assert np.array_equal(noisy_part, clean_part + 9)
+    write_image(tmp_path / "other.png", clean[:, :200])
+    assert "differ in size" in refused(tmp_path / "clean.png", tmp_path / "other.png")

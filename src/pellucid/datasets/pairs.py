@@ -102,8 +102,9 @@ def load_pairs(
 
     Returns
     -------
-    Split; pairs of one or two scenes by place; else by the folders `train`, `test` and, if wished, `validation` inside both, else at random. Pairs whose clean
-    images are equal in every pixel stay in one part: several shots of one scene often have the same clean image.
+    Split; pairs of one or two scenes by place; else by the folders `train`, `test` and, if wished, `validation` inside
+    both; else at random. Pairs whose clean images are equal in every pixel stay in one part: several shots of one scene
+    often have the same clean image.
 
     Raises
     ------
@@ -129,17 +130,18 @@ def load_pairs(
             raise PellucidError(f"{places[0].name} and {places[1].name} differ in size or channels; expected a pair.")
     else:
         raise PellucidError(
-            f"pairs are two folders of images, two .npy arrays or two image files; got {places[0].name} and {places[1].name}."
+            f"pairs are two folders of images, two .npy arrays or two image files; got {places[0].name} and "
+            f"{places[1].name}."
         )
-    name, place = places[0].resolve().stem, f"{places[0]}, noisy {places[1]}"
+    name, where = places[0].resolve().stem, f"{places[0]}, noisy {places[1]}"
     numbers = scenes(names, pairs.clean, group)
     if len(np.unique(numbers)) < 3 and can_split(pairs):
         about = f"{name}: {len(names)} pair(s), split by place into training, validation and test regions"
-        return Split(name, *by_place(pairs), about, place, notes)
+        return Split(name, *by_place(pairs), about, where, notes)
     train, chosen, test = divide(names, numbers, validation, seed)
     whole = np.sort(np.concatenate([train, chosen]))
     learn, choose, judge, rest = (pairs.subset(indices) for indices in (train, chosen, test, whole))
-    parted = assemble(name, learn, choose, judge, rest, place)
+    parted = assemble(name, learn, choose, judge, rest, where)
     return dataclasses.replace(parted, notes=notes)
 
 
