@@ -47,7 +47,7 @@ class RunFolder:
             If it already holds a run, cannot be written to, or another process has it open.
         """
         path = _name(config) if out is None else Path(out)
-        _refuse_run(path)
+        refuse_run(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -55,7 +55,7 @@ class RunFolder:
                 f"cannot make the run folder {path}: {error.strerror}. Choose another.", argument="out"
             ) from error
         with _locked(path):
-            _refuse_run(path)
+            refuse_run(path)
             folder = cls(path, config, record)
             folder.save_record()
             config.save(path / CONFIG)  # from here on, there is a run
@@ -118,7 +118,8 @@ def _name(config: Config) -> Path:
     return RUNS / f"{re.sub(r'[^A-Za-z0-9.]+', '-', words)}-{stamp}"
 
 
-def _refuse_run(path: Path) -> None:
+def refuse_run(path: Path) -> None:
+    """Raise PellucidError if a folder holds a run already."""
     if (path / CONFIG).exists():
         raise PellucidError(f"{path} already holds a run. Choose another folder, or resume that run.", argument="out")
 

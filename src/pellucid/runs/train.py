@@ -26,7 +26,7 @@ from pellucid.modelfile import Card
 from pellucid.networks import build, find, predict, receptive_field, require_keras
 from pellucid.noise import parse
 from pellucid.runs.advice import next_steps
-from pellucid.runs.folder import RunFolder
+from pellucid.runs.folder import RunFolder, refuse_run
 from pellucid.runs.record import Record, now
 from pellucid.runs.resume import check_data, find_checkpoint, find_data
 from pellucid.runs.tensorboard import Events
@@ -179,6 +179,8 @@ def _begin(
     say: Say,
 ) -> Iterator[_Start]:
     """Begin a new run."""
+    if out is not None:
+        refuse_run(Path(out))  # at once: what comes now takes a while
     config = recipe(recipe_name or "default", **changes)
     if data is None and recipe_name and recipe_name not in RECIPES:
         data = config.data
