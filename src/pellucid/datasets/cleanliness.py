@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.common import Stream
 from pellucid.datasets.pairs import noisy_copy
+from pellucid.datasets.sampling import evenly
 from pellucid.datasets.sources import Images
 from pellucid.images import middle
 from pellucid.noise import Corruption, inspect, parse
@@ -56,9 +57,8 @@ def cleanliness(images: Images, noise: str | Corruption, *, seed: int = 0) -> Cl
     noise : the corruption, as in training
     seed : of the noise
     """
-    count = min(len(images), LOOKED_AT)
-    chosen = [int(place) * len(images) // count for place in range(count)]
-    pairs = [noisy_copy(images, index, parse(noise), seed, Stream.TRAIN) for index in chosen]
+    chosen = evenly(len(images), LOOKED_AT)
+    pairs = [noisy_copy(images, int(index), parse(noise), seed, Stream.TRAIN) for index in chosen]
     level = inspect([middle(clean, SIDE) for clean, _ in pairs]).level
     # Of textured images some seem noisy, so the quieter ones decide.
     own = level.sigma_interval[0] if level.sigma_interval else 0.0

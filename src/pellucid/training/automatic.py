@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.common import PellucidError
-from pellucid.datasets import Images, Split
+from pellucid.datasets import Images, Split, evenly
 from pellucid.training.batches import training_batches
 from pellucid.training.config import RECIPES, Config, recipe
 from pellucid.training.loop import Learner
@@ -65,8 +65,7 @@ class Fingerprint:
 def fingerprint(images: Images) -> Fingerprint:
     """Look at the sizes of images, of many at those of some; no pixel is read."""
     count = len(images)
-    some = np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int))
-    sizes = np.sort([images.size(int(index)) for index in some], axis=1)
+    sizes = np.sort([images.size(int(index)) for index in evenly(count, _LOOKED_AT)], axis=1)
     shorter, longer = (int(side) for side in np.median(sizes, axis=0))
     return Fingerprint(count, (shorter, longer), len(np.unique(sizes, axis=0)) == 1)
 

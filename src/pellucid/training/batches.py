@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, generator
-from pellucid.datasets import Images, Split, sizes, stack, with_noise
+from pellucid.datasets import Images, Split, evenly, sizes, stack, with_noise
 from pellucid.images import Image, turned
 from pellucid.networks import find
 from pellucid.noise import Batch, Corruption, parse
@@ -139,7 +139,7 @@ class Batches:
         self.patches, self.corruption, self.batch_size = patches, corruption, batch_size
         self._seed, self._stream, self._fresh, self._shuffle = seed, stream, fresh, shuffle
         self._steps, self._count = steps, len(patches)
-        self._chosen = None if not 0 < most < self._count else np.arange(most) * self._count // most
+        self._chosen = None if not 0 < most < self._count else evenly(self._count, most)
         if self._chosen is not None:
             self._count = len(self._chosen)
         self._order: tuple[int, NDArray[np.intp]] = (-1, np.empty(0, np.intp))
