@@ -76,6 +76,8 @@ def test_only_what_is_missing_is_done_again(trained: Trained, tree: Path, comman
     again = command("denoise", "scans", "-o", "clean", "--skip-existing", "-m", trained[0])
     assert (again.returncode, again.stdout) == (0, "clean/a.png\n")
     assert (tmp_path / "clean" / "b.tif").stat().st_mtime_ns == before
+    nothing = command("denoise", "scans", "-o", "clean", "--skip-existing", "-m", trained[0])
+    assert (nothing.returncode, nothing.stdout) == (0, "0 of 0 images denoised\n")
 
 
 def test_patterns_and_results_beside_the_inputs(trained: Trained, tree: Path, command: Command) -> None:

@@ -73,8 +73,8 @@ def denoise_files(
     Notes
     -----
     The processors are shared out among the files at hand: a single file is run by as many threads of the engine as
-    there are processors, of fewer files than processors each gets several, and of more files each gets one. A
-    `Denoiser` that was made with a number of threads keeps it.
+    there are processors, of fewer files than processors each gets several, and of more files each gets one. In
+    threads, a `Denoiser` that was made with a number of threads of its own keeps it.
 
     For `MANY` files and more, workers are processes: with small images, threads would wait for Python's lock more than
     they work. A script that calls this for so many files must do so under `if __name__ == "__main__":`. What cannot
@@ -110,6 +110,8 @@ def _results(
     strict: bool,
     report: Report | None,
 ) -> Generator[Result, None, None]:
+    if not jobs:
+        return
     budget = Budget(denoiser, memory) if memory and isinstance(denoiser, Denoiser) else None
     work = partial(_attempt, limits=limits, strict=strict)
     if len(jobs) == 1:

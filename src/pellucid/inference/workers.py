@@ -143,7 +143,7 @@ class _Worker:
         except (EOFError, OSError):
             reason = f'it {self.ended()}. A script starts processes under `if __name__ == "__main__":` only'
         if reason:
-            raise PellucidError(f"a process to work in could not be started: {reason}.")
+            raise PellucidError(f"a process to work in could not be started: {reason.rstrip('.')}.")
         self.ready = True
 
     def ended(self) -> str:
@@ -189,8 +189,8 @@ def _serve(requests: Connection, work: bytes) -> None:
         while True:
             items = requests.recv()
             answers, begun = [], time.monotonic()
-            for left in range(len(items) - 1, -1, -1):
-                answers.append(function(items[-1 - left]))
-                if not left or time.monotonic() > begun + _SOON:
+            for place, item in enumerate(items, 1):
+                answers.append(function(item))
+                if place == len(items) or time.monotonic() > begun + _SOON:
                     requests.send(answers)
                     answers, begun = [], time.monotonic()
