@@ -224,3 +224,12 @@ def test_endings_in_capitals_are_the_same(tmp_path: Path) -> None:
     for name in ("A.NPY", "B.NPZ"):
         split = load(tmp_path / name)
         assert len(split.train) + len(split.validation) + len(split.test) == 30
+
+
+def test_a_folder_of_links_is_a_data_set(tmp_path: Path) -> None:
+    pictures(tmp_path / "there", count=6)
+    (tmp_path / "links").mkdir()
+    for path in (tmp_path / "there").iterdir():
+        (tmp_path / "links" / path.name).symlink_to(path)
+    split = load(tmp_path / "links")
+    assert len(split.train) + len(split.validation) + len(split.test) == 6

@@ -120,12 +120,12 @@ def _load_official(official: Official, validation: float, seed: int, labels: boo
 def _load_folder(folder: Path, validation: float, seed: int, labels: bool) -> Split:
     parts = {part: folder / name for part, names in PARTS.items() for name in names if (folder / name).is_dir()}
     if "train" not in parts or "test" not in parts:
-        found = list(find_images(folder, recursive=True))
+        found = list(find_images(folder, recursive=True, follow=True))
         whole = FileImages(found, by_folder({folder: found}) if labels else None)
         parted = split(folder.resolve().name, whole, str(folder), validation, seed)
         return dataclasses.replace(parted, notes=(*whole.notes, *_passed_over(folder)))
     # One collection, so that all parts agree on the number of channels.
-    files = {part: list(find_images(place, recursive=True)) for part, place in parts.items()}
+    files = {part: list(find_images(place, recursive=True, follow=True)) for part, place in parts.items()}
     known = by_folder({parts[part]: paths for part, paths in files.items()}) if labels else None
     together = FileImages([path for paths in files.values() for path in paths], known)
     ends = np.cumsum([len(paths) for paths in files.values()])

@@ -152,7 +152,7 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages, tuple[s
         raise PellucidError(f"{inner} lies inside {outer}; expected two separate folders.")
     found = []
     for folder in (clean, noisy):
-        paths = list(find_images(folder, recursive=True))
+        paths = list(find_images(folder, recursive=True, follow=True))
         keys = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
         twice = [key for key, count in Counter(keys).items() if count > 1]
         if twice:

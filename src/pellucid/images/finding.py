@@ -14,7 +14,7 @@ MARK = ".denoised"
 """What an output's name has between stem and ending when it is written beside its input."""
 
 
-def find_images(name: str | os.PathLike[str], *, recursive: bool = False) -> dict[Path, Path]:
+def find_images(name: str | os.PathLike[str], *, recursive: bool = False, follow: bool = False) -> dict[Path, Path]:
     """Find the image files that a name stands for.
 
     Parameters
@@ -23,6 +23,7 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False) -> dic
         In a folder, hidden files are left out, and links that lead out of it. A folder that a pattern matches is
         searched like one that is named outright. A file that is named or matched is taken as it is.
     recursive : look into folders below, too; in a pattern, `**` stands for them
+    follow : take links that lead out of the folder, too: a data set may be made of such
 
     Returns
     -------
@@ -35,7 +36,7 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False) -> dic
     """
     path, text = Path(name), os.fspath(name)
     if path.is_dir():
-        found, links = _below(path, recursive)
+        found, links = _below(path, recursive, follow)
         if not found:
             raise _none(f"in {text}", links)
         return found
@@ -47,7 +48,7 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False) -> dic
     together: dict[Path, Path] = {}
     links = False
     for match in matches:
-        images, more = _below(match, recursive) if match.is_dir() else ({match: Path(match.name)}, False)
+        images, more = _below(match, recursive, follow) if match.is_dir() else ({match: Path(match.name)}, False)
         together = {**images, **together}  # the first match says what a file lies below
         links = links or more
     if not together:
@@ -65,7 +66,7 @@ def other_files(folder: Path) -> Counter[str]:
     return found
 
 
-def _below(folder: Path, recursive: bool) -> tuple[dict[Path, Path], bool]:
+def _below(folder: Path, recursive: bool, follow: bool) -> tuple[dict[Path, Path], bool]:
     """Return the images of a folder, each with its path below it, and whether links that lead out were left out."""
     root = folder.resolve()
     found, links = {}, False
@@ -74,7 +75,9 @@ def _below(folder: Path, recursive: bool) -> tuple[dict[Path, Path], bool]:
         hidden = any(part.startswith(".") for part in below.parts)
         if hidden or path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
-        if path.is_symlink() and not path.resolve().is_relative_to(root):  # folders that are links are not entered
+        if (
+            path.is_symlink() and not follow and not path.resolve().is_relative_to(root)
+        ):  # folders that are links are not entered
             links = True
         else:
             found[path] = below
