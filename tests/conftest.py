@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from pellucid.cli import main
 from pellucid.datasets.strokes import draw_digits
@@ -77,21 +78,38 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An .npz of 1,200 training and 60 test digits."""
-    images, _ = draw_digits(1260, seed=7)
-    path = tmp_path_factory.mktemp("digits") / "digits.npz"
-    np.savez(path, x_train=images[:1200], x_test=images[1200:])
-    return path
+
+    def make(folder: Path) -> None:
+        images, _ = draw_digits(1260, seed=7)
+        np.savez(folder / "digits.npz", x_train=images[:1200], x_test=images[1200:])
+
+    return made_once("digits", tmp_path_factory, make) / "digits.npz"
+
+
+def made_once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], None]) -> Path:
+    """Return a folder that the first test process to need it makes, for all processes of this test run."""
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    folder = (factory.getbasetemp().parent if parallel else factory.getbasetemp()) / f"once-{name}"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "made").exists():
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
 def trained(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a small training, run by the command, and what it printed."""
-    folder = tmp_path_factory.mktemp("trained")
-    done = run_command(
-        "train", digits, "--epochs", 4, "--batch-size", 32, "--learning-rate", 0.01, "--out", "runs/small", cwd=folder
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "runs" / "small", done.stdout
+
+    def make(folder: Path) -> None:
+        sizes = ("--epochs", 4, "--batch-size", 32, "--learning-rate", 0.01)
+        done = run_command("train", digits, *sizes, "--out", "runs/small", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "said").write_text(done.stdout)
+
+    folder = made_once("trained", tmp_path_factory, make)
+    return folder / "runs" / "small", (folder / "said").read_text()
 
 
 @pytest.fixture
@@ -104,16 +122,20 @@ def photo() -> np.ndarray:
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
     """A data set with few test images."""
-    with np.load(digits) as arrays:
-        path = tmp_path_factory.mktemp("small") / "small.npz"
-        np.savez(path, x_train=arrays["x_train"], x_test=arrays["x_test"][:8])
-    return path
+
+    def make(folder: Path) -> None:
+        with np.load(digits) as arrays:
+            np.savez(folder / "small.npz", x_train=arrays["x_train"], x_test=arrays["x_test"][:8])
+
+    return made_once("small", tmp_path_factory, make) / "small.npz"
 
 
 @pytest.fixture(scope="session")
 def whole(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was never stopped, by a process of its own, as the others are."""
-    folder = tmp_path_factory.mktemp("whole")
-    done = run_command("train", small, *SIZES, "--out", "run", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
+
+    def make(folder: Path) -> None:
+        done = run_command("train", small, *SIZES, "--out", "run", cwd=folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("whole", tmp_path_factory, make) / "run"
