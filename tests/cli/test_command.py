@@ -234,7 +234,7 @@ BAD = [
     (("train", "{digits}", "--recipe", "tutoral"), "Did you mean 'tutorial'"),
     (("train", "{digits}", "--network", "clasic"), "Did you mean 'classic'"),
     (("train", "{digits}", "--network", "classifier"), "not a denoiser"),
-    (("train", "{digits}", "--model", "classic"), "the network to train has a name. (--network)"),
+    (("train", "{digits}", "--model", "classic"), "is told by `network`. (--network)"),
     (("train", "{digits}", "--noise", "gauss:1"), "unknown noise"),
     (("train", "{digits}", "--epochs", "0"), "at least 1"),
     (("train", "{digits}", "--learning-rate", "nan"), "above 0"),

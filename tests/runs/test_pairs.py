@@ -46,7 +46,7 @@ def test_made_noise_falls_on_the_clean_images_of_pairs_alone() -> None:
 
 def test_paired_is_a_noise_that_cannot_be_made() -> None:
     assert parse("paired") == parse(str(PAIRED)) == PAIRED
-    with pytest.raises(PellucidError, match="clean images alone"):
+    with pytest.raises(PellucidError, match="clean images only"):
         PAIRED(np.zeros((1, 4, 4, 3), np.float32), np.random.default_rng(0))
     with pytest.raises(PellucidError, match="unknown noise"):
         parse("gaussian:0.1+paired")
@@ -56,7 +56,7 @@ def test_the_config_says_where_the_noise_comes_from() -> None:
     config = recipe("quick", noisy="scans", group="x")
     assert (config.noise, config.noisy, config.group) == ("paired", "scans", "x")
     assert Config.from_json(config.to_json()) == config
-    with pytest.raises(PellucidError, match="Give them by --noisy"):
+    with pytest.raises(PellucidError, match="comes with noisy images"):
         recipe("quick", noise="paired")
     with pytest.raises(PellucidError, match="bring their own noise"):
         recipe("quick", noisy="scans", noise="gaussian:0.1")
@@ -106,7 +106,7 @@ def test_it_learns_from_pairs_and_the_config_repeats_it(stained: Path, command: 
     assert "Noise paired" in (tmp_path / "report.html").read_text()
 
     alone = command("evaluate", stained / "clean", "-m", "a")
-    assert (alone.returncode, "clean images alone. Give --noise" in alone.stderr) == (2, True)
+    assert (alone.returncode, "clean images only. Name a noise to add" in alone.stderr) == (2, True)
     summary = command("summary", "a")
     assert (summary.returncode, "trained for paired" in summary.stdout) == (0, True)
 
@@ -115,12 +115,12 @@ def test_it_learns_from_pairs_and_the_config_repeats_it(stained: Path, command: 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("train", "--noisy", "noisy"), "Give them by --clean"),
+        (("train", "--noisy", "noisy"), "expected the clean ones as well. Give them, too. (--clean)"),
         (("train", "clean", "--clean", "clean", "--noisy", "noisy"), "two data sets were given"),
         (("train", "clean", "--noisy", "noisy", "--noise", "gaussian:0.1"), "bring their own noise"),
-        (("train", "clean", "--noise", "paired"), "Give them by --noisy"),
+        (("train", "clean", "--noise", "paired"), "comes with noisy images. Give them, too. (--noisy)"),
         (("train", "clean", "--noisy", "noisy", "--group", "-"), "show 1 different scene"),
-        (("show", "clean", "--noise", "paired"), "clean images alone"),
+        (("show", "clean", "--noise", "paired"), "clean images only"),
         (("show",), "expected a data set"),
     ],
 )

@@ -147,8 +147,8 @@ def test_nothing_is_continued_that_would_end_differently(small: Path, command: C
         return said
 
     assert "epochs: 3, now 5" in refused("--resume", "run", "--epochs", 5)
-    assert "model: swift, now classic" in refused("--resume", "run", "--recipe", "tutorial")
-    assert "leave out --out" in refused("--resume", "run", "--out", "elsewhere")
+    assert "network: swift, now classic" in refused("--resume", "run", "--recipe", "tutorial")
+    assert "leave out the other folder. (--out)" in refused("--resume", "run", "--out", "elsewhere")
     assert "holds no run to continue" in refused("--resume", "nowhere")
     with np.load(small) as arrays:
         changed = {name: arrays[name].copy() for name in arrays.files}
