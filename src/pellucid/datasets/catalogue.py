@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import zipfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def load(
         return _load_official(OFFICIAL[name], validation, seed, labels)
     if name == "strokes":
         # The seed chooses the split only: the digits themselves are one fixed data set, as MNIST is.
-        digits, drawn = draw_digits(70_000)
+        digits, drawn = _strokes()
         everything = ArrayImages(digits, labels=numbered({name: drawn})[name] if labels else None)
         parts = [everything.subset(part) for part in np.split(np.arange(len(digits)), [60_000])]
         return split_official(name, parts[0], parts[1], "drawn by pellucid", validation, seed)
@@ -96,6 +97,14 @@ def load(
     if labels and beside != path and beside.is_file():
         known = numbered({str(beside): read_idx(beside)})
     return split(path.stem, ArrayImages(array, str(path), labels=known.get(str(beside))), str(path), validation, seed)
+
+
+@cache
+def _strokes() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw the data set `strokes` and its labels once in a process: it takes some seconds."""
+    digits, drawn = draw_digits(70_000)
+    digits.flags.writeable = False
+    return digits, drawn
 
 
 def presence(name: str) -> str:
