@@ -114,3 +114,13 @@ def test_every_filter_removes_noise(denoise: Filter) -> None:
     clean[16:48, 16:48] = 0.8
     noisy = (clean + 0.2 * np.random.default_rng(0).standard_normal(clean.shape)).astype(np.float32)
     assert psnr(clean[None], denoise(noisy)[None])[0] > psnr(clean[None], noisy.clip(0, 1)[None])[0] + 1
+
+
+def test_images_too_thin_for_a_window_have_no_ssim_in_words() -> None:
+    from pellucid.datasets import ArrayImages
+    from pellucid.evaluation import evaluate
+
+    thin = ArrayImages(np.random.default_rng(0).random((6, 2, 40)).astype(np.float32))
+    scores = evaluate({"model": lambda image: image * 0.9, "filter": lambda image: image}, thin, "gaussian:0.1")
+    assert "SSIM" not in str(verdict(scores))
+    assert [row[4] for row in table(scores).rows] == ["-", "-", "-"]

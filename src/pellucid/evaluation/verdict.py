@@ -61,9 +61,11 @@ def verdict(scores: Sequence[Scored], *, images: str = "test images", clean: Cle
             f"It helps: {gain.difference.mean:.2f} dB better than the noisy images, {margin.mean:.2f} dB better than "
             f"{best.name}."
         )
+    # Images that are too thin for a window have no SSIM.
+    thin = np.isnan(_mean(model.ssim))
     measures = (
         f"PSNR {_mean(noisy.psnr):.2f} -> {_mean(model.psnr):.2f} dB",
-        f"SSIM {_mean(noisy.ssim):.3f} -> {_mean(model.ssim):.3f}",
+        *([] if thin else [f"SSIM {_mean(noisy.ssim):.3f} -> {_mean(model.ssim):.3f}"]),
         f"BCE {_mean(noisy.bce):.4f} -> {_mean(model.bce):.4f}",
         f"excess over the BCE's floor {_mean(noisy.excess_bce):.4f} -> {_mean(model.excess_bce):.4f}",
     )
@@ -71,7 +73,7 @@ def verdict(scores: Sequence[Scored], *, images: str = "test images", clean: Cle
     lines = (
         f"Noisy -> denoised: {', '.join(measures)}.",
         f"Best classical filter, tuned on validation images: {best.name}, PSNR {_mean(best.psnr):.2f} dB, "
-        f"SSIM {_mean(best.ssim):.3f}, BCE {_mean(best.bce):.4f}.",
+        f"{'' if thin else f'SSIM {_mean(best.ssim):.3f}, '}BCE {_mean(best.bce):.4f}.",
         f"The model is nearer to the clean image than it in {against.wins:,} of {against.count:,} {images}.",
         *few,
     )
@@ -103,7 +105,8 @@ def table(scores: Sequence[Scored]) -> Table:
     headings = ("denoiser", "images", "PSNR dB", "", "SSIM", "BCE", "excess BCE", SECONDS, "model better in", "by dB")
     rows = []
     for scored in scores:
-        mean = {name: f"{_mean(getattr(scored, name)):.4f}" for name in ("ssim", "bce", "excess_bce")}
+        means = {name: _mean(getattr(scored, name)) for name in ("ssim", "bce", "excess_bce")}
+        mean = {name: "-" if np.isnan(value) else f"{value:.4f}" for name, value in means.items()}
         sure = estimate(scored.psnr)
         against = paired(model.psnr, scored.psnr)
         rows.append(
