@@ -4,7 +4,7 @@ from pellucid.training.automatic import MINUTES, automatic, check_minutes, finge
 from pellucid.training.batches import Batches, training_batches, validation_batches
 from pellucid.training.checkpoints import Checkpoints, newest, numbered
 from pellucid.training.config import RECIPES, Config, recipe
-from pellucid.training.loop import Learner, fit
+from pellucid.training.loop import Learner, fit, prepare, step
 from pellucid.training.losses import choose_loss
 from pellucid.training.schedule import schedule
 from pellucid.training.signals import interruptible
@@ -27,8 +27,10 @@ __all__ = [
     "interruptible",
     "newest",
     "numbered",
+    "prepare",
     "recipe",
     "schedule",
+    "step",
     "step_seconds",
     "training_batches",
     "validation_batches",

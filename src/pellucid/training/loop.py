@@ -32,6 +32,23 @@ SETTLED = 300
 _BATCHES = 20  # by which they are taken
 
 
+def prepare(network: Any, optimizer: str, rate: float, loss: str) -> None:
+    """Compile a Keras model for `step`; `optimizer` as in `Config`, `loss` by Keras' name."""
+    from pellucid.training.optimizers import make_optimizer  # needs Keras
+
+    chosen = make_optimizer(optimizer, rate)
+    network.compile(chosen, loss, jit_compile=require_keras().backend.backend() == "jax")
+    chosen.build(network.trainable_variables)
+
+
+def step(network: Any, inputs: Batch, targets: NDArray[Any], rate: float, weights: Any = None) -> float:
+    """Change a network's weights by one step at a learning rate; return the loss before it."""
+    network.optimizer.learning_rate = rate
+    loss = float(network.train_on_batch(inputs, targets, weights))
+    network.reset_metrics()  # Keras would report a running mean
+    return loss
+
+
 class Learner:
     """What changes in a training: the network, its optimizer, how far it has come, and the best weights so far.
 
@@ -48,17 +65,16 @@ class Learner:
     """
 
     def __init__(self, model: Any, config: Config, steps: int) -> None:
-        # These need Keras, which only a training may import.
-        from pellucid.training.folding import folded
-        from pellucid.training.optimizers import make_optimizer
+        from pellucid.training.folding import folded  # needs Keras, which only a training may import
 
         self.model, self.config, self._steps = model, config, config.epochs * steps
         self.network = folded(model)  # the same variables, in a graph that trains faster
-        optimizer = make_optimizer(config.optimizer, config.learning_rate)
-        loss = LOSSES[choose_loss(config, int(model.output_shape[-1]))]
-        compiled = require_keras().backend.backend() == "jax"
-        self.network.compile(optimizer, loss, jit_compile=compiled)
-        optimizer.build(self.network.trainable_variables)
+        prepare(
+            self.network,
+            config.optimizer,
+            config.learning_rate,
+            LOSSES[choose_loss(config, int(model.output_shape[-1]))],
+        )
         self.rate = schedule(config.schedule, config.learning_rate, config.epochs * steps)
         self._balanced = balanced(config)
         self.state = State()
@@ -66,10 +82,7 @@ class Learner:
 
     def train(self, noisy: Batch, clean: Batch, rate: float) -> float:
         """Take one step at the learning rate `rate`; return the loss before it."""
-        self.network.optimizer.learning_rate = rate
-        loss = float(self.network.train_on_batch(noisy, clean, self._weights(noisy, clean)))
-        self.network.reset_metrics()  # Keras would report a running mean
-        return loss
+        return step(self.network, noisy, clean, rate, self._weights(noisy, clean))
 
     def test(self, noisy: Batch, clean: Batch) -> float:
         """Return the loss."""

@@ -13,7 +13,8 @@ from pellucid.common import PellucidError, Stream, atomic, digest, generator, pr
 from pellucid.datasets import Labels, Split, cache_folder, sizes, stack
 from pellucid.evaluation.recognition.classifier import Classifier, read_classifier
 from pellucid.modelfile import check_same, classifier_to_onnx
-from pellucid.networks import build, require_keras
+from pellucid.networks import build, predict, require_keras
+from pellucid.training import prepare, schedule, step
 
 VERSION = 1
 """Of the way in which the classifier is trained; a new one leaves old files unused."""
@@ -88,28 +89,19 @@ def _fingerprint(split: Split, labels: Labels, seed: int) -> str:
 def _train(split: Split, labels: Labels, side: int, seed: int, path: Path, about: str) -> Classifier:
     """Train a classifier, and keep its file once that answers as it does."""
     keras = require_keras()
-    from pellucid.networks import predict
-    from pellucid.training import schedule
-    from pellucid.training.optimizers import make_optimizer
 
     keras.utils.set_random_seed(seed % 2**32)
     model = build("classifier", split.channels, side=side, classes=len(labels.names))
-    model.compile(
-        make_optimizer("muon", PEAK),  # with it, one run through MNIST or Fashion-MNIST is enough
-        "sparse_categorical_crossentropy",
-        jit_compile=keras.backend.backend() == "jax",
-    )
+    prepare(model, "muon", PEAK, "sparse_categorical_crossentropy")  # one run through MNIST is enough with it
     count = len(split.train)
     total = min(PIXELS // side**2, MOST_EPOCHS * count)
     rate = schedule("one-cycle", PEAK, -(-total // BATCH))
     orders = [generator(seed, Stream.ORDER, epoch).permutation(count) for epoch in range(-(-total // count))]
     order = np.concatenate(orders)[:total]
     with progress("training the classifier", total, "images") as report:
-        for step, begin in enumerate(range(0, total, BATCH)):
+        for number, begin in enumerate(range(0, total, BATCH)):
             chosen = order[begin : begin + BATCH]
-            model.optimizer.learning_rate = rate(step)
-            loss = float(model.train_on_batch(stack(split.train, chosen), labels.values[chosen]))
-            model.reset_metrics()  # Keras would report a running mean
+            loss = step(model, stack(split.train, chosen), labels.values[chosen], rate(number))
             report(begin + len(chosen), f"loss {loss:.3g}")
     content = classifier_to_onnx(model).SerializeToString(deterministic=True)
     classifier = Classifier(content, about)
