@@ -63,6 +63,33 @@ def test_steps_in_place_of_passes_go_on_where_they_were_stopped(scans: Path, tmp
     assert results(tmp_path / "run") == results(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("length", [{"epoch_steps": 2, "epochs": 1}, {"epoch_steps": 1}])
+def test_a_length_that_was_asked_for_is_not_replaced_by_a_budget(
+    length: dict[str, int], scans: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    settings = {"noise": NOISE, "network": "residual:widths=8/16,depth=1", **length}
+    run = train(scans, out=tmp_path / "run", say=said.append, **settings)
+    assert run.config.epoch_steps == length["epoch_steps"]
+    assert not any(line.startswith("timing") for line in said)
+
+
+class _StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("network", ["", "classic", "residual"])
+def test_photographs_get_a_budget_with_any_network(network: str, scans: Path, tmp_path: Path) -> None:
+    def stop_when_timing(line: str) -> None:
+        if line.startswith("timing"):
+            raise _StoppedError
+
+    with pytest.raises(_StoppedError):
+        train(
+            scans, noise=NOISE, out=tmp_path / "run", say=stop_when_timing, **({"network": network} if network else {})
+        )
+
+
 @pytest.mark.parametrize(
     ("images", "network", "patch"),
     [((500, 28, 28), "swift", 64), ((6, 300, 200), "residual", 64), ((6, 300, 45), "residual", 44)],

@@ -31,9 +31,11 @@ from pellucid.runs.record import Record, now
 from pellucid.runs.resume import check_data, find_checkpoint, find_data
 from pellucid.runs.tensorboard import Events
 from pellucid.training import (
+    LENGTH,
     MINUTES,
     RECIPES,
     Batches,
+    Checkpoints,
     Config,
     DivergedError,
     Epoch,
@@ -191,8 +193,10 @@ def _begin(
     for line in doubt(split):
         say(line)
     if recipe_name is None:
-        config = automatic(fingerprint(split.train), minutes or MINUTES, changes)
-        if minutes is None and not find(config.network).bounded and "epochs" not in changes:
+        found = fingerprint(split.train)
+        config = automatic(found, minutes or MINUTES, changes)
+        # Small images and a small network take minutes by themselves.
+        if minutes is None and not changes.keys() & LENGTH and not (found.small and find(config.network).bounded):
             minutes = MINUTES
     config = dataclasses.replace(config, data=split.name if data is None else os.fspath(data))
     if minutes is not None:
@@ -261,7 +265,7 @@ def _fit(
     learner: Learner,
     training: Batches,
     validation: Batches,
-    checkpoints: Any,
+    checkpoints: Checkpoints,
     tensorboard: bool,
     say: Say,
 ) -> bool:

@@ -1,6 +1,6 @@
 """Training: the frozen config and its recipes, the noisy batches, the loop, its state and its checkpoints."""
 
-from pellucid.training.automatic import MINUTES, automatic, check_minutes, fingerprint, step_seconds, within
+from pellucid.training.automatic import LENGTH, MINUTES, automatic, check_minutes, fingerprint, step_seconds, within
 from pellucid.training.batches import Batches, training_batches, validation_batches
 from pellucid.training.checkpoints import Checkpoints, newest, numbered
 from pellucid.training.config import RECIPES, Config, recipe
@@ -11,6 +11,7 @@ from pellucid.training.signals import interruptible
 from pellucid.training.state import DivergedError, Epoch
 
 __all__ = [
+    "LENGTH",
     "MINUTES",
     "RECIPES",
     "Batches",

@@ -27,6 +27,9 @@ MINUTES = 5.0
 EPOCHS = 12
 """Parts of a budget; after each, the network is validated."""
 
+LENGTH = frozenset({"epochs", "epoch_steps"})
+"""The values of `Config` that say how long a training is, in place of a budget."""
+
 SMALL = 64
 """Images of one size with no side longer than this, in pixels, are taken whole, as digits and icons are."""
 
@@ -93,13 +96,7 @@ def automatic(found: Fingerprint, minutes: float, changes: Mapping[str, Any]) ->
 
 
 def within(config: Config, minutes: float, seconds: float) -> Config:
-    """Return the config with as many steps as fit into a number of minutes, if one takes so many seconds.
-
-    Raises
-    ------
-    PellucidError
-        If the minutes are not a positive number.
-    """
+    """Return the config with as many steps as fit into a number of minutes, if one takes so many seconds."""
     steps = max(EPOCHS, int(60 * minutes / seconds))
     return dataclasses.replace(config, epochs=EPOCHS, epoch_steps=math.ceil(steps / EPOCHS), patience=0)
 
@@ -110,7 +107,7 @@ def check_minutes(minutes: float | None, changes: Mapping[str, Any]) -> None:
         return
     if not 0 < minutes < math.inf:
         raise PellucidError(f"minutes expects a number above 0; got {minutes:g}.", argument="minutes")
-    if changes.keys() & {"epochs", "epoch_steps"}:
+    if changes.keys() & LENGTH:
         raise PellucidError("both minutes and epochs were given. Leave out one of them.", argument="minutes")
 
 
