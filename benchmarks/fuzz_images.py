@@ -75,7 +75,7 @@ def valid_files() -> dict[str, bytes]:
     stream = io.BytesIO()
     Image.fromarray(rgb).quantize(16).save(stream, "PNG", bits=4, transparency=bytes(range(0, 240, 30)))
     files["palette-alpha.png"] = stream.getvalue()
-    files["alpha.bmp"] = _bmp_with_alpha(rgba)
+    files["alpha.bmp"] = bmp_with_alpha(rgba)
     files["few-grays.png"] = _png_of_few_grays(gray)
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "maker"
@@ -119,7 +119,7 @@ def valid_files() -> dict[str, bytes]:
     return files
 
 
-def _bmp_with_alpha(page: np.ndarray) -> bytes:
+def bmp_with_alpha(page: np.ndarray) -> bytes:
     """Return a BMP with the header of version 4, which Pillow does not write."""
     height, width = page.shape[:2]
     masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)

@@ -56,12 +56,11 @@ def open_denoiser(options: argparse.Namespace, limits: tuple[float, float] | Non
     from pellucid.evaluation import classical
     from pellucid.inference import Denoiser
 
-    chosen = classical.named(options.model)
+    chosen, engine = classical.named(options.model), getattr(options, "engine", "auto")
     if chosen is None:
-        engine = getattr(options, "engine", "auto")
         denoiser = Denoiser(options.model, engine=engine, value_range=limits, ensemble=options.ensemble)
         return denoiser.name, denoiser
-    of_models = {"ensemble": options.ensemble, "range": limits, "engine": getattr(options, "engine", "auto") != "auto"}
+    of_models = {"ensemble": options.ensemble, "range": limits, "engine": engine != "auto"}
     given = " ".join(name for name, value in of_models.items() if value)
     if given:
         raise PellucidError(

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from pellucid.cli.output import say
-
-if TYPE_CHECKING:
-    pass
-
 
 ABOUT = "train a finished run again, and see whether the result is the same"
 

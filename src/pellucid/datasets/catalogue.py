@@ -127,12 +127,18 @@ def _load_official(official: Official, validation: float, seed: int, labels: boo
 
 
 def _load_folder(folder: Path, validation: float, seed: int, labels: bool) -> Split:
+    parted, files = _folder_parts(folder, validation, seed, labels)
+    return dataclasses.replace(parted, notes=(*files.notes, *_passed_over(folder)))
+
+
+def _folder_parts(folder: Path, validation: float, seed: int, labels: bool) -> tuple[Split, FileImages]:
+    """Return the parts of a folder, and all its images."""
     parts = {part: folder / name for part, names in PARTS.items() for name in names if (folder / name).is_dir()}
+    name = folder.resolve().name
     if "train" not in parts or "test" not in parts:
         found = list(find_images(folder, recursive=True, follow=True))
         whole = FileImages(found, by_folder({folder: found}) if labels else None)
-        parted = split(folder.resolve().name, whole, str(folder), validation, seed)
-        return dataclasses.replace(parted, notes=(*whole.notes, *_passed_over(folder)))
+        return split(name, whole, str(folder), validation, seed), whole
     # One collection, so that all parts agree on the number of channels.
     files = {part: list(find_images(place, recursive=True, follow=True)) for part, place in parts.items()}
     known = by_folder({parts[part]: paths for part, paths in files.items()}) if labels else None
@@ -142,15 +148,11 @@ def _load_folder(folder: Path, validation: float, seed: int, labels: bool) -> Sp
     images = {part: together.subset(place) for part, place in zip(files, places, strict=True)}
     for part, place in parts.items():
         if not len(images[part]):
-            raise PellucidError(f"{place} holds no image that can be used: {' '.join(together.left_out[:3])}")
-    notes = (*together.notes, *_passed_over(folder))
-    name = folder.resolve().name
+            raise PellucidError(f"{place} holds no image that can be used: {together.reasons}")
     if "validation" not in images:
-        parted = split_official(name, images["train"], images["test"], str(folder), validation, seed)
-        return dataclasses.replace(parted, notes=notes)
+        return split_official(name, images["train"], images["test"], str(folder), validation, seed), together
     whole = together.subset(np.concatenate([places[list(files).index(part)] for part in ("train", "validation")]))
-    parted = assemble(name, images["train"], images["validation"], images["test"], whole, str(folder))
-    return dataclasses.replace(parted, notes=notes)
+    return assemble(name, images["train"], images["validation"], images["test"], whole, str(folder)), together
 
 
 def _passed_over(folder: Path) -> tuple[str, ...]:

@@ -167,13 +167,19 @@ class FileImages:
                 self.shapes.append(shape)
         bad = len(self.left_out)
         if bad and (bad == len(paths) or bad > max(1, LEFT_OUT * len(paths))):
-            first = " ".join(self.left_out[:_NAMED])
             raise PellucidError(
-                first if bad == len(paths) == 1 else f"{bad:,} of {len(paths):,} images cannot be used: {first}"
+                self.reasons
+                if bad == len(paths) == 1
+                else f"{bad:,} of {len(paths):,} images cannot be used: {self.reasons}"
             )
         self.paths = tuple(paths[place] for place in self.kept)
         self.labels = labels.subset(np.array(self.kept, np.intp)) if labels else None
         self.channels = max((channels for *_, channels in self.shapes), default=1)
+
+    @property
+    def reasons(self) -> str:
+        """Why the first of the files that were left out were."""
+        return " ".join(self.left_out[:_NAMED])
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -183,7 +189,7 @@ class FileImages:
             return ()
         more = f" And {bad - _NAMED:,} more." if bad > _NAMED else ""
         given = bad + len(self.kept)
-        return (f"left out {bad:,} of {given:,} images: {' '.join(self.left_out[:_NAMED])}{more}",)
+        return (f"left out {bad:,} of {given:,} images: {self.reasons}{more}",)
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -62,6 +62,11 @@ class Collector:
         return Scored(name, **scores, seconds=1e6 * self.seconds / self.pixels)
 
 
+def best_by_psnr(scores: Sequence[Scored]) -> Scored:
+    """Return the scores with the highest mean PSNR, as of the best classical filter."""
+    return max(scores, key=lambda scored: float(np.mean(scored.psnr)))
+
+
 def mean_scores(scores: Sequence[Scored], noise: str, split: Split) -> dict[str, Any]:
     """Return mean scores, and what they are of, for `write_json`."""
     return {"data": split.about, "noise": noise, "scores": [scored.row() for scored in scores]}

@@ -11,7 +11,7 @@ from pellucid.common import Table
 from pellucid.datasets import Cleanliness
 from pellucid.evaluation.intervals import Estimate, estimate, paired
 from pellucid.evaluation.metrics import PerImage
-from pellucid.evaluation.scores import Scored
+from pellucid.evaluation.scores import Scored, best_by_psnr
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def verdict(scores: Sequence[Scored], *, images: str = "test images", clean: Cle
     clean : what was measured of the clean ones; against noisy ones, nothing is said to help
     """
     noisy, model, *classical = scores
-    best = max(classical, key=lambda scored: float(np.mean(scored.psnr)))
+    best = best_by_psnr(classical)
     gain, against = (paired(model.psnr, other.psnr) for other in (noisy, best))
     margin = against.difference
     if clean and clean.noisy:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
+from pellucid.images.depths import largest
 
 Image = NDArray[np.float32]
 """One image: float32, (height, width, channels), channels 1 or 3, nominally in [0, 1]."""
@@ -104,7 +105,7 @@ def _ends(dtype: np.dtype[Any], value_range: ValueRange, name: str) -> tuple[np.
             f"a range of values applies to integer images; {name} is {dtype}. Scale it to [0, 1].",
             argument="value_range",
         )
-    low, high = (np.float32(value / np.iinfo(dtype).max) for value in value_range)
+    low, high = (np.float32(value / largest(dtype)) for value in value_range)
     return low, high
 
 
@@ -121,7 +122,7 @@ def _scale(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     if array.dtype == np.bool_:
         return array.astype(np.float32)
     if array.dtype in (np.uint8, np.uint16):
-        return array.astype(np.float32) * np.float32(1 / np.iinfo(array.dtype).max)
+        return array.astype(np.float32) * np.float32(1 / largest(array.dtype))
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise PellucidError(f"{name} holds NaN or infinite values; expected numbers. Replace them first.")
@@ -160,7 +161,7 @@ def from_unit(image: Image, like: NDArray[Any], value_range: ValueRange | None =
     elif like.dtype == np.bool_:
         result = image >= 0.5
     else:
-        result = np.rint(np.clip(image, 0, 1) * np.iinfo(like.dtype).max).astype(like.dtype)
+        result = np.rint(np.clip(image, 0, 1) * largest(like.dtype)).astype(like.dtype)
     if like.ndim == 2:
         return np.asarray(result[..., 0])
     if like.shape[2] in (2, 4):

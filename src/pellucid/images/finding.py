@@ -60,8 +60,7 @@ def other_files(folder: Path) -> Counter[str]:
     """Count the files in a folder and below that are no images that pellucid reads, by their endings."""
     found: Counter[str] = Counter()
     for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() not in SUFFIXES and path.is_file():
+        if path.suffix.lower() not in SUFFIXES and _is_visible_file(path, folder):
             found[path.suffix.lower() or "without an ending"] += 1
     return found
 
@@ -71,17 +70,19 @@ def _below(folder: Path, recursive: bool, follow: bool) -> tuple[dict[Path, Path
     root = folder.resolve()
     found, links = {}, False
     for path in sorted(folder.rglob("*") if recursive else folder.glob("*")):
-        below = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in below.parts)
-        if hidden or path.suffix.lower() not in SUFFIXES or not path.is_file():
+        if path.suffix.lower() not in SUFFIXES or not _is_visible_file(path, folder):
             continue
-        if (
-            path.is_symlink() and not follow and not path.resolve().is_relative_to(root)
-        ):  # folders that are links are not entered
+        # Folders that are links are not entered, so that files alone can lead out.
+        if path.is_symlink() and not follow and not path.resolve().is_relative_to(root):
             links = True
         else:
-            found[path] = below
+            found[path] = path.relative_to(folder)
     return found, links
+
+
+def _is_visible_file(path: Path, folder: Path) -> bool:
+    """Return whether a path below a folder is a file, and neither it nor a folder on the way to it is hidden."""
+    return not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
 
 
 def _none(where: str, links: bool) -> PellucidError:

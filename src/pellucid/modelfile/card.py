@@ -14,18 +14,14 @@ from pellucid.common import PellucidError
 VERSION = 2
 """Of the card. Version 1 had no `statistics`; it is read as if they were empty."""
 
-
 MAX_GRID = 256
 """Limit of `multiple_of`, in pixels: a grid of eight halvings."""
-
 
 MAX_HALO = 1024
 """Limit of `halo`, in pixels; every tile of a large image is read with it all around."""
 
-
 MAX_STATISTIC = 1e3
 """Limit of the absolute value of a statistic, which describes values that are nominally in [0, 1]."""
-
 
 MAX_LINE = 8000
 """Characters of the longest text in a card."""

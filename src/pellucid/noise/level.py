@@ -27,10 +27,7 @@ _STILL = 0.05  # from this share of patches of one single value on, noise is tak
 _TEXTURE = 0.1  # from this correlation on, what varies may be texture
 _UNLIKE = 0.1  # parts whose flat patches are so much more correlated than usual are left out as texture
 _CORRELATED = 0.15  # from this correlation on, the variance that was subtracted with the slopes is put back
-_BETTER, _MARGIN = (
-    0.75,
-    0.005,
-)  # the cost of another kind must be this share of `gaussian`'s, less the margin
+_BETTER, _MARGIN = 0.75, 0.005  # another kind must cost at most this share of `gaussian`'s cost, less the margin
 _POOR, _MIXED_BETTER = 0.03, 0.6  # cost above which a mixture is tried, and the share of it that the mixture may cost
 _GROWING, _STEADY = 0.3, 0.12  # least share of the variance, at the mean brightness, of each part of a mixture
 _MANY = 1000  # with fewer patches of a plane no mixture is tried: it fits anything

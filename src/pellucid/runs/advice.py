@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pellucid.evaluation import Scored, paired
+from pellucid.evaluation import Scored, best_by_psnr, paired
 from pellucid.networks import find
 from pellucid.training import Config, Epoch
 
@@ -33,7 +33,7 @@ def next_steps(scores: Sequence[Scored], config: Config, history: Sequence[Epoch
     learned : how many images or regions were learned from
     """
     _, model, *classical = scores
-    best = max(classical, key=lambda scored: float(np.mean(scored.psnr)))
+    best = best_by_psnr(classical)
     margin = paired(model.psnr, best.psnr).difference
     if margin.mean > 0 and not margin.low <= 0:
         return []

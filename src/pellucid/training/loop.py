@@ -75,7 +75,7 @@ class Learner:
             config.learning_rate,
             LOSSES[choose_loss(config, int(model.output_shape[-1]))],
         )
-        self.rate = schedule(config.schedule, config.learning_rate, config.epochs * steps)
+        self.rate = schedule(config.schedule, config.learning_rate, self._steps)
         self._balanced = balanced(config)
         self.state = State()
         self.best_weights: list[NDArray[Any]] = []

@@ -223,16 +223,12 @@ def test_lossy_webp_stays_lossy_and_keeps_alpha() -> None:
     assert np.array_equal(np.asarray(opened(result))[..., 3], np.asarray(image)[..., 3])
 
 
-def bmp_with_alpha(page: np.ndarray) -> bytes:
-    """Return a BMP with the header of version 4, which Pillow does not write."""
-    height, width = page.shape[:2]
-    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    header = struct.pack("<IiiHHIIiiII4II48x", 108, width, height, 1, 32, 3, page.size, 0, 0, 0, 0, *masks, 0x73524742)
-    start = struct.pack("<2sIHHI", b"BM", 14 + len(header) + page.size, 0, 0, 14 + len(header))
-    return start + header + page[::-1, :, [2, 1, 0, 3]].tobytes()
+def test_bmp_with_alpha_is_read_and_written_where_nothing_is_transparent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "benchmarks"))
+    from fuzz_images import bmp_with_alpha
 
-
-def test_bmp_with_alpha_is_read_and_written_where_nothing_is_transparent(tmp_path: Path) -> None:
     page = np.asarray(image_of("RGBA")).copy()
     picture = read_picture(bmp_with_alpha(page))
     assert np.array_equal(picture.pages[0], page)

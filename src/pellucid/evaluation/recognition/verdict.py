@@ -10,7 +10,6 @@ from pellucid.evaluation.verdict import Verdict
 DOUBTED = 0.8
 """A classifier that recognises a smaller share of the clean images is no judge of others."""
 
-
 LABELLED = ("recognised", "images", "right %", "95 % interval", "mended %", "lost %", "spoiled %", "class changed %")
 UNLABELLED = ("recognised", "images", "class changed %", "95 % interval")
 """The columns of the table, with and without labels."""
