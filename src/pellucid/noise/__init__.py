@@ -14,6 +14,7 @@ from pellucid.noise.corruptions import (
     SaltPepper,
     Speckle,
     parse,
+    unclipped,
     varies,
 )
 from pellucid.noise.doubts import Doubt, doubts
@@ -47,5 +48,6 @@ __all__ = [
     "parse",
     "repair",
     "true_correlation",
+    "unclipped",
     "varies",
 ]

@@ -9,6 +9,7 @@ for each image. Nothing is guessed from an image's content. Results are clipped 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Callable
@@ -229,6 +230,15 @@ def varies(corruption: Corruption) -> bool:
     """Return whether the strength differs from image to image."""
     parts = corruption.parts if isinstance(corruption, Chain) else (corruption,)
     return any(isinstance(value, Range) for part in parts for value in vars(part).values())
+
+
+def unclipped(corruption: Corruption) -> Corruption:
+    """Return the corruption with values outside [0, 1] kept: what it adds is then zero on average."""
+    if isinstance(corruption, Chain):
+        return Chain(tuple(map(unclipped, corruption.parts)))
+    if isinstance(corruption, Gaussian | Speckle | Poisson):
+        return dataclasses.replace(corruption, clip=False)
+    return corruption
 
 
 def parse(text: str | Corruption) -> Corruption:
