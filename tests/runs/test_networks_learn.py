@@ -56,7 +56,7 @@ def test_the_photos_recipe_learns_on_colour_images_of_many_sizes(command: Comman
         (("--network", "residual", "--loss", "bce"), "Use the loss mse"),
         (("--network", "hourglass:code=0"), "from 1 to 4096"),
         (("--network", "hourglass:cod=3"), "Did you mean 'code'"),
-        (("--network", "swift:widths=8"), "expects 2 number"),
+        (("--network", "swift:widths=8"), "expects several numbers"),
     ],
 )
 def test_a_network_that_cannot_be_is_refused_and_nothing_is_left(

@@ -14,6 +14,10 @@ def add(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
     command.add_argument("images", nargs="+", metavar="NOISY", help="noisy image files, folders, patterns")
     add_model(command)
+    command.add_argument(
+        "--noise",
+        help="their noise as `inspect` says it, if it is zero on average: errors are then by Stein's estimate",
+    )
     command.add_argument("--second", metavar="SHOT", help="second shot of an image, or folder of them, same names")
     add_recursive(command)
     add_range(command)
@@ -27,13 +31,15 @@ def run(options: argparse.Namespace) -> int:
     from pellucid.evaluation.blind import Files, find_shots, residuals, table, take, verdict
     from pellucid.evaluation.blind import judge as judge_images
     from pellucid.images import save_figure
+    from pellucid.noise import parse, unclipped
 
     name, denoiser = open_denoiser(options)
     limits = value_range(options.range)
     images, *second = (
         Files(paths, limits) for paths in find_shots(options.images, options.second, recursive=options.recursive)
     )
-    judgement = judge_images({name: denoiser}, images, *second)
+    noise = unclipped(parse(options.noise)) if options.noise else None
+    judgement = judge_images({name: denoiser}, images, *second, noise=noise)
     say(judgement.about)
     show_table(table(judgement))
     say(str(verdict(judgement)))

@@ -23,6 +23,7 @@ class Stream(IntEnum):
     VALIDATION = 4
     TEST = 5
     CROP = 6
+    METHOD = 7
 
 
 def generator(seed: int, stream: Stream, epoch: int = 0, index: int = 0) -> np.random.Generator:

@@ -5,7 +5,7 @@ from pellucid.datasets.catalogue import NAMED, load, presence
 from pellucid.datasets.cleanliness import Cleanliness, cleanliness
 from pellucid.datasets.labels import Labels
 from pellucid.datasets.official import cache_folder
-from pellucid.datasets.pairs import noisy_copy, with_noise
+from pellucid.datasets.pairs import PairedImages, noisy_copy, with_noise
 from pellucid.datasets.sampling import evenly, is_data, read_data, read_files
 from pellucid.datasets.sources import ArrayImages, Images, sizes, stack
 from pellucid.datasets.split import Split
@@ -16,6 +16,7 @@ __all__ = [
     "Cleanliness",
     "Images",
     "Labels",
+    "PairedImages",
     "Split",
     "cache_folder",
     "cleanliness",

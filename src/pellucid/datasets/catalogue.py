@@ -41,6 +41,7 @@ def load(
     validation: float = VALIDATION,
     seed: int = 0,
     labels: bool = False,
+    gaps: bool = True,
 ) -> Split:
     """Load a data set.
 
@@ -57,6 +58,8 @@ def load(
     labels : read the images' classes, too, where the data has them: of a named set; in a `.npz`, `y_train` and `y_test`
         (`y_NAME` for the array `x_NAME` or `NAME`); in a folder, one folder per class in each part's; beside an IDX
         file `...images-idx3...`, that of `...labels-idx1...`. All parts of the result have them then, as `.labels`.
+    gaps : leave gaps between the parts of images that are split by place; noisy images that are learned from alone need
+        none
 
     Returns
     -------
@@ -86,17 +89,18 @@ def load(
             raise PellucidError(f"{name} does not exist; expected a folder of images, or a .npz, .npy or IDX file.")
         raise unknown("data set", name, NAMED)
     if path.is_dir():
-        return _load_folder(path, validation, seed, labels)
+        return _load_folder(path, validation, seed, labels, gaps)
     if path.suffix.lower() in SUFFIXES and path.suffix.lower() != ".npy":
-        return split(path.stem, FileImages([path]), str(path), validation, seed)
+        return split(path.stem, FileImages([path]), str(path), validation, seed, gaps=gaps)
     if path.suffix.lower() == ".npz":
-        return _load_npz(path, validation, seed, labels)
+        return _load_npz(path, validation, seed, labels, gaps)
     array = read_array(path) if path.suffix.lower() == ".npy" else read_idx(path)
     beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
     known = {}
     if labels and beside != path and beside.is_file():
         known = numbered({str(beside): read_idx(beside)})
-    return split(path.stem, ArrayImages(array, str(path), labels=known.get(str(beside))), str(path), validation, seed)
+    images = ArrayImages(array, str(path), labels=known.get(str(beside)))
+    return split(path.stem, images, str(path), validation, seed, gaps=gaps)
 
 
 @cache
@@ -126,19 +130,19 @@ def _load_official(official: Official, validation: float, seed: int, labels: boo
     return split_official(official.name, rest, last, str(place), validation, seed)
 
 
-def _load_folder(folder: Path, validation: float, seed: int, labels: bool) -> Split:
-    parted, files = _folder_parts(folder, validation, seed, labels)
+def _load_folder(folder: Path, validation: float, seed: int, labels: bool, gaps: bool) -> Split:
+    parted, files = _folder_parts(folder, validation, seed, labels, gaps)
     return dataclasses.replace(parted, notes=(*files.notes, *_passed_over(folder)))
 
 
-def _folder_parts(folder: Path, validation: float, seed: int, labels: bool) -> tuple[Split, FileImages]:
+def _folder_parts(folder: Path, validation: float, seed: int, labels: bool, gaps: bool) -> tuple[Split, FileImages]:
     """Return the parts of a folder, and all its images."""
     parts = {part: folder / name for part, names in PARTS.items() for name in names if (folder / name).is_dir()}
     name = folder.resolve().name
     if "train" not in parts or "test" not in parts:
         found = list(find_images(folder, recursive=True, follow=True))
         whole = FileImages(found, by_folder({folder: found}) if labels else None)
-        return split(name, whole, str(folder), validation, seed), whole
+        return split(name, whole, str(folder), validation, seed, gaps=gaps), whole
     # One collection, so that all parts agree on the number of channels.
     files = {part: list(find_images(place, recursive=True, follow=True)) for part, place in parts.items()}
     known = by_folder({parts[part]: paths for part, paths in files.items()}) if labels else None
@@ -162,7 +166,7 @@ def _passed_over(folder: Path) -> tuple[str, ...]:
     return (f"files of other kinds were passed over: {kinds}",) if others else ()
 
 
-def _load_npz(path: Path, validation: float, seed: int, labels: bool) -> Split:
+def _load_npz(path: Path, validation: float, seed: int, labels: bool, gaps: bool) -> Split:
     try:
         with np.load(path, allow_pickle=False) as archive:
             names = [name for name in archive.files if not name.startswith("y_")]
@@ -179,7 +183,7 @@ def _load_npz(path: Path, validation: float, seed: int, labels: bool) -> Split:
     if {"train", "test"} <= set(images):
         return split_official(path.stem, images["train"], images["test"], str(path), validation, seed)
     if len(images) == 1:
-        return split(path.stem, next(iter(images.values())), str(path), validation, seed)
+        return split(path.stem, next(iter(images.values())), str(path), validation, seed, gaps=gaps)
     raise PellucidError(
         f"{path} holds the arrays {', '.join(arrays) or '(none)'}; expected x_train and x_test, or a single array "
         "of images."

@@ -23,7 +23,7 @@ from pellucid.noise import Batch, Corruption, Paired
 def with_noise(
     samples: Batch,
     channels: int,
-    corruption: Corruption,
+    corruption: Corruption | Sequence[Corruption],
     seed: int,
     stream: Stream,
     epoch: int,
@@ -35,14 +35,15 @@ def with_noise(
     ----------
     samples : NHWC float32, from `Images`; in those of `PairedImages`, the noisy images follow the clean ones
     channels : of an image, clean or noisy
-    corruption : the noise to make, or `PAIRED`, which takes the given one
+    corruption : the noise to make, one for all or one for each sample, or `PAIRED`, which takes the given one
     seed, stream, epoch, indices : choose the random generator of each image; its noise depends on nothing else
     """
     clean = samples[..., :channels]
     given = samples if isinstance(corruption, Paired) else clean
     noisy = np.empty(clean.shape, np.float32)
     for place, index in enumerate(indices):
-        noisy[place] = corruption(given[place : place + 1], generator(seed, stream, epoch, int(index)))[0]
+        own = corruption[place] if isinstance(corruption, Sequence) else corruption
+        noisy[place] = own(given[place : place + 1], generator(seed, stream, epoch, int(index)))[0]
     return clean, noisy
 
 

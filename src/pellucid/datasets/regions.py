@@ -22,6 +22,9 @@ GAP = 40
 SHARES = (0.7, 0.12, 0.18)
 """Of an image's longer side: to learn from, to choose by, to judge by."""
 
+NOISY_SHARES = (0.8, 0.08, 0.12)
+"""The same of noisy images that are learned from alone; there are no gaps, as it is their noise that must be unseen."""
+
 LEAST = 16
 """Pixels that the smallest part has along that side, at least."""
 
@@ -88,8 +91,10 @@ def can_split(images: Images) -> bool:
     return 0 < len(images) <= FEW and all(_cuts(max(images.size(index))) for index in range(len(images)))
 
 
-def by_place(images: Images) -> tuple[Regions, Regions, Regions, Regions]:
+def by_place(images: Images, *, gaps: bool = True) -> tuple[Regions, Regions, Regions, Regions]:
     """Split each image along its longer side: to learn from, to choose by, to judge by, and the first two together.
+
+    Without gaps, the parts are `NOISY_SHARES` of it.
 
     Raises
     ------
@@ -99,7 +104,7 @@ def by_place(images: Images) -> tuple[Regions, Regions, Regions, Regions]:
     parts: tuple[list[Region], ...] = ([], [], [])
     for index in range(len(images)):
         height, width = images.size(index)
-        cuts = _cuts(max(height, width))
+        cuts = _cuts(max(height, width), gaps=gaps)
         if cuts is None:
             raise PellucidError(
                 f"there are too few images, {len(images)}, and one is too small to be split by place: {width}x{height} "
@@ -112,11 +117,11 @@ def by_place(images: Images) -> tuple[Regions, Regions, Regions, Regions]:
     return train, choose, judge, Regions(images, [*parts[0], *parts[1]])
 
 
-def _cuts(length: int) -> tuple[slice, slice, slice] | None:
+def _cuts(length: int, *, gaps: bool = True) -> tuple[slice, slice, slice] | None:
     """Return the three parts of a side; the gaps are narrower where the side is short. None: it is too short."""
-    gap = min(GAP, length // 6)
+    gap = min(GAP, length // 6) if gaps else 0
     rest = length - 2 * gap
-    chosen, judged = (max(round(rest * share), LEAST) for share in SHARES[1:])
+    chosen, judged = (max(round(rest * share), LEAST) for share in (SHARES if gaps else NOISY_SHARES)[1:])
     learned = rest - chosen - judged
     if learned < 2 * LEAST:
         return None

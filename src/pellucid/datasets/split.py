@@ -103,12 +103,12 @@ def part(groups: NDArray[np.intp], share: float, seed: int) -> tuple[NDArray[np.
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
-def split(name: str, images: Images, place: str, validation: float, seed: int) -> Split:
+def split(name: str, images: Images, place: str, validation: float, seed: int, *, gaps: bool = True) -> Split:
     """Split one collection: a tenth to `test`, then a share of the rest to `validation`; few images by place."""
     if can_split(images) or 0 < len(images) < 3:
         number = "1 image" if len(images) == 1 else f"{len(images)} images"
         about = f"{name}: {number}, split by place into training, validation and test regions"
-        return Split(name, *by_place(images), about, place)
+        return Split(name, *by_place(images, gaps=gaps), about, place)
     rest, test = hold_out(images, TEST, seed)
     return split_official(name, rest, test, place, validation, seed)
 

@@ -54,6 +54,31 @@ def curves(
     return figure
 
 
+def quality(history: Sequence[Mapping[str, float]]) -> Figure:
+    """Return the learning curve of a run without clean images: its estimated PSNR, with the doubt of two errors.
+
+    Parameters
+    ----------
+    history : one mapping per epoch with `epoch`, `validation_loss`, a mean squared error, and `validation_doubt`
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = [row["epoch"] for row in history]
+    errors, doubts = (np.array([row[name] for row in history]) for name in ("validation_loss", "validation_doubt"))
+    low, middle, high = (-10 * np.log10(np.maximum(errors + part * np.nan_to_num(doubts), 1e-9)) for part in (2, 0, -2))
+    figure = Figure(figsize=(6, 4))
+    axis = figure.subplots()
+    axis.plot(epochs, middle, "s-", label="estimated without clean images")
+    axis.fill_between(epochs, low, high, alpha=0.2, label="within two standard errors")
+    axis.set(xlabel="epoch", ylabel="PSNR of validation images, dB")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(alpha=0.3)
+    axis.legend(loc="lower right")
+    figure.tight_layout()
+    return figure
+
+
 def before_after(denoiser: Denoise, split: Split, noise: str, *, seed: int = 0) -> Figure:
     """Return the picture of noisy, denoised and clean test images, with the PSNR of each."""
     count = min(SHOWN, len(split.test))

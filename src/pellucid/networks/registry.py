@@ -5,6 +5,7 @@ A network's arguments can be part of its name: `hourglass:code=8`, `swift:widths
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import signature
@@ -81,7 +82,11 @@ def find(text: str) -> Network:
     PellucidError
         As `parse`.
     """
-    return NETWORKS[parse(text)[0]]
+    name, arguments = parse(text)
+    widths = arguments.get("widths")
+    if not isinstance(widths, tuple):
+        return NETWORKS[name]
+    return dataclasses.replace(NETWORKS[name], multiple_of=2 ** len(widths))  # each width halves the resolution
 
 
 def build(text: str, channels: int = 1, **arguments: Argument) -> Any:
@@ -111,10 +116,8 @@ def build(text: str, channels: int = 1, **arguments: Argument) -> Any:
     for key, value in given.items():
         if key not in defaults:
             raise unknown(f"argument of {name}", key, defaults)
-        if _count(value) != _count(defaults[key]):
-            raise PellucidError(f"{key} of {name} expects {_count(defaults[key])} number(s); got {value}.")
+        several = isinstance(defaults[key], tuple)
+        if several != isinstance(value, tuple):
+            expected = "several numbers, as 32/64" if several else "one number"
+            raise PellucidError(f"{key} of {name} expects {expected}; got {value}.")
     return builder(channels, **given)
-
-
-def _count(value: Argument) -> int:
-    return len(value) if isinstance(value, tuple) else 1

@@ -19,7 +19,7 @@ def build(channels: int = 1, widths: tuple[int, ...] = (48, 96), depth: int = 2)
     Parameters
     ----------
     channels : 1 for gray, 3 for colour
-    widths : channels at 1/2 and 1/4 of the resolution
+    widths : channels at 1/2, 1/4, ... of the resolution
     depth : residual blocks, of two convolutions, at each resolution, on the way down and on the way up
     """
 

@@ -3,6 +3,7 @@
 from pellucid.noise.corruptions import (
     KINDS,
     PAIRED,
+    UNKNOWN,
     Batch,
     Chain,
     Corruption,
@@ -21,12 +22,15 @@ from pellucid.noise.doubts import Doubt, doubts
 from pellucid.noise.findings import Inspection
 from pellucid.noise.impulses import candidates, decide, repair
 from pellucid.noise.inspecting import inspect
+from pellucid.noise.level import UNCLEAR
 from pellucid.noise.patches import flat_patches, true_correlation
 from pellucid.noise.picture import draw
 
 __all__ = [
     "KINDS",
     "PAIRED",
+    "UNCLEAR",
+    "UNKNOWN",
     "Batch",
     "Chain",
     "Corruption",

@@ -216,6 +216,22 @@ PAIRED = Paired()
 """The noise of a data set of given pairs of noisy and clean images (see `pellucid.datasets.pairs`)."""
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """The noise of noisy images that could not be measured: none is drawn."""
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """Return copies of the images."""
+        return images.copy()
+
+    def __str__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN = Unknown()
+"""Noise that is there, but of which nothing is known."""
+
+
 KINDS: dict[str, Callable[..., Corruption]] = {
     "gaussian": Gaussian,
     "salt-pepper": SaltPepper,
@@ -245,8 +261,8 @@ def parse(text: str | Corruption) -> Corruption:
     """Read a corruption: `KIND:STRENGTH`, several joined by `+`.
 
     A strength is a number (`0.5`), a fraction (`25/255`) or a range from which one is drawn for each image (`0.1-0.6`);
-    `:unclipped` after it keeps values outside [0, 1]. `paired` cannot be joined with others: see `Paired`. A corruption
-    is returned as it is.
+    `:unclipped` after it keeps values outside [0, 1]. `paired` and `unknown` cannot be joined with others: see `Paired`
+    and `Unknown`. A corruption is returned as it is.
 
     Raises
     ------
@@ -255,8 +271,9 @@ def parse(text: str | Corruption) -> Corruption:
     """
     if not isinstance(text, str):
         return text
-    if text.strip() == str(PAIRED):
-        return PAIRED
+    for one in (PAIRED, UNKNOWN):
+        if text.strip() == str(one):
+            return one
     parts = tuple(_parse_one(part) for part in text.split("+"))
     return parts[0] if len(parts) == 1 else Chain(parts)
 

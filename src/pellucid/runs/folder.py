@@ -77,10 +77,22 @@ class RunFolder:
         with _locked(path):
             yield cls(path, recipe(str(path / CONFIG)), Record.read(path))
 
+    def inner(self, name: str, config: Config) -> RunFolder:
+        """Return a folder in this one for a part of the run, made if need be, under the same lock and record."""
+        path = self.path / name
+        path.mkdir(exist_ok=True)
+        config.save(path / CONFIG)
+        return RunFolder(path, config, self.record)
+
     @property
     def model(self) -> Path:
         """The model file."""
         return self.path / MODEL_NAME
+
+    @property
+    def weights(self) -> Path:
+        """The Keras model."""
+        return self.path / "model.keras"
 
     @property
     def checkpoints_path(self) -> Path:
@@ -113,7 +125,7 @@ class RunFolder:
 
 
 def _name(config: Config) -> Path:
-    words = f"{Path(config.data).stem}-{config.network}-{config.noise}"
+    words = f"{Path(config.data or config.noisy).stem}-{config.network}-{config.noise}"
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return RUNS / f"{re.sub(r'[^A-Za-z0-9.]+', '-', words)}-{stamp}"
 

@@ -7,6 +7,7 @@ import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pellucid.common import PellucidError
 from pellucid.runs.folder import CONFIG
@@ -55,7 +56,8 @@ def repeat(
     if not record.ended:
         raise PellucidError(f"{old} is not finished. Resume it first.")
     where = find_data(recipe(str(old / CONFIG)), record)
-    new = train(where.data, noisy=where.noisy, recipe_name=str(old / CONFIG), out=out or _beside(old), say=say)
+    places: dict[str, Any] = {"noisy": where.noisy, "second": where.second}
+    new = train(where.data or None, **places, recipe_name=str(old / CONFIG), out=out or _beside(old), say=say)
     if new.interrupted:
         raise PellucidError(f"the repetition was interrupted, there is nothing to compare. It is in {new.folder}.")
     again = Record.read(new.folder)

@@ -13,6 +13,9 @@ from pellucid.runs.folder import CONFIG, RunFolder
 from pellucid.runs.record import Record, differences, versions
 from pellucid.training import Config, newest, numbered, recipe
 
+PLACES = ("data", "noisy", "second")
+"""The values of a config that say where data is, which may change."""
+
 MUST_AGREE = ("backend", "pellucid")
 """Versions without which a checkpoint is not continued; others may change the last digits, and are said."""
 
@@ -43,7 +46,7 @@ def find_checkpoint(
             say(f"{reason}: continuing from the one before it")
         _refuse("config", differences(found["config"], dataclasses.asdict(config)), f"its {CONFIG} was changed")
     # Where the data is may have changed; its content is compared.
-    changes = {**changes, "data": config.data, "noisy": config.noisy}
+    changes = {**changes, **{name: getattr(config, name) for name in PLACES}}
     wanted = recipe(recipe_name, **changes) if recipe_name else dataclasses.replace(config, **changes)
     _refuse("config", differences(dataclasses.asdict(config), dataclasses.asdict(wanted)), "other settings were given")
     if found:
@@ -52,6 +55,16 @@ def find_checkpoint(
         _refuse("versions", must, "its checkpoints are of other versions")
         for line in changed:
             say(f"the last digits may differ from a run without a break: {line}")
+    return number
+
+
+def newest_sound(folder: RunFolder, say: Callable[[str], None]) -> int:
+    """Return the number of the newest sound checkpoint, 0 if there is none; `say` is told of damaged ones."""
+    if not numbered(folder.checkpoints_path):
+        return 0
+    _, number, wrong = newest(folder.checkpoints_path)
+    for reason in wrong:
+        say(f"{reason}: continuing from the one before it")
     return number
 
 
@@ -65,7 +78,8 @@ def check_data(record: Record, split: Split) -> None:
 def find_data(config: Config, record: Record, moved: Mapping[str, str] | None = None) -> Config:
     """Return the config with the places of its data now: as `moved` says, or relative to where the run began."""
     found: dict[str, Any] = {}
-    for name, given in (("data", config.data), ("noisy", config.noisy)):
+    for name in PLACES:
+        given = getattr(config, name)
         beside = Path(record.directory) / given
         found[name] = str(beside) if given and not Path(given).exists() and beside.exists() else given
     return dataclasses.replace(config, **{**found, **(moved or {})})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -17,18 +19,18 @@ import numpy as np
 
 from pellucid import modelfile
 from pellucid.common import PellucidError, atomic, digest, progress, write_json, write_text
-from pellucid.datasets import Cleanliness, Split, cleanliness, doubt, load
+from pellucid.datasets import Cleanliness, Images, PairedImages, Split, cleanliness, doubt, evenly, load
 from pellucid.domain import describe
-from pellucid.evaluation import Scored, compare, mean_scores, metrics, pictures, verdict
+from pellucid.evaluation import Scored, blind, compare, mean_scores, metrics, pictures, verdict
 from pellucid.images import save_figure
 from pellucid.inference import Denoiser
 from pellucid.modelfile import Card
 from pellucid.networks import build, find, predict, receptive_field, require_keras
-from pellucid.noise import parse
+from pellucid.noise import PAIRED, UNKNOWN, Batch, inspect, parse
 from pellucid.runs.advice import next_steps
 from pellucid.runs.folder import RunFolder, refuse_run
 from pellucid.runs.record import Record, now
-from pellucid.runs.resume import check_data, find_checkpoint, find_data
+from pellucid.runs.resume import check_data, find_checkpoint, find_data, newest_sound
 from pellucid.runs.tensorboard import Events
 from pellucid.training import (
     LENGTH,
@@ -39,22 +41,31 @@ from pellucid.training import (
     Config,
     DivergedError,
     Epoch,
+    Guesses,
     Learner,
+    Levels,
     automatic,
     check_minutes,
     choose_loss,
+    choose_method,
     fingerprint,
+    first_stage,
     fit,
     interruptible,
+    levels_network,
     recipe,
     step_seconds,
     training_batches,
+    unclear,
     validation_batches,
     within,
 )
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+MEASURED = 40
+"""Noisy images, evenly chosen, whose noise is measured before they are learned from alone."""
 
 Say = Callable[[str], None]
 """Takes one line of what happens, for a person."""
@@ -83,11 +94,10 @@ class Run:
 
 @dataclass(frozen=True)
 class _Start:
-    """Where a training begins: its open folder, data and network, and the checkpoint to go on from (0: none)."""
+    """Where a training begins: its open folder and data, and the checkpoint to go on from (0: none)."""
 
     folder: RunFolder
     split: Split
-    model: Any
     checkpoint: int
 
 
@@ -148,27 +158,95 @@ def train(
 
     with started as start:
         folder, config, split = start.folder, start.folder.config, start.split
-        clean = cleanliness(split.train, config.noise, seed=config.seed)
-        if clean.noisy:
+        clean = None if config.alone else cleanliness(split.train, config.noise, seed=config.seed)
+        if clean and clean.noisy:
             say(
-                f"note: {clean}. A network learns to leave that noise in. Learn from cleaner images, as means of "
-                "several shots are, or remove noise that is much stronger."
+                f"note: {clean}. A network learns to leave that noise in. Learn from the noisy images alone, without "
+                "clean ones, or from cleaner images, as means of several shots are."
             )
-        training, validation = training_batches(split, config, say), validation_batches(split, config, say)
-        checkpoints = folder.checkpoints(checkpoint_every)
-        learner = Learner(start.model, config, len(training))
-        if start.checkpoint:
-            learner.load(checkpoints, start.checkpoint)
-            say(f"continuing in epoch {learner.state.epoch + 1}, after step {learner.state.step}")
-        with _kept(folder, learner, split, training, say):
-            interrupted = _fit(folder, learner, training, validation, checkpoints, tensorboard, say)
-            _save_model(folder, learner.model, split, training)
-            run = _judge(folder, learner, split, clean, len(training.patches.images), interrupted)
+        interrupted, guess = False, None
+        for stage in _stages(folder):
+            if stage is not folder and stage.weights.exists():  # an earlier start came beyond it
+                guess = _guess(stage)
+                continue
+            training = training_batches(split, stage.config, say, guess)
+            validation = validation_batches(split, stage.config, say)
+            checkpoints = stage.checkpoints(checkpoint_every)
+            learner = Learner(_build(stage.config, split), stage.config, len(training))
+            number = start.checkpoint if stage is folder else newest_sound(stage, say)
+            if number:
+                learner.load(checkpoints, number)
+                say(f"continuing in epoch {learner.state.epoch + 1}, after step {learner.state.step}")
+            with _kept(folder, learner, split, say):
+                interrupted = _fit(stage, learner, training, validation, checkpoints, tensorboard, say)
+                if _of_levels(stage.config) and interrupted:
+                    say("there is no model yet, as the second training makes it")
+                    raise KeyboardInterrupt
+                if stage is not folder and not interrupted:
+                    if not _of_levels(stage.config):
+                        _save_model(stage, learner.model, split)
+                    _save_weights(stage, learner.model)  # last: they tell that it is done
+                    checkpoints.clear()
+                    guess = _guess(stage)
+                    say("once more, from the denoised images with noise as measured")
+                    continue
+                if guess:
+                    _keep_better(folder, learner, say)
+                _save_model(folder, learner.model, split)
+                run = _judge(folder, learner, split, clean, interrupted)
+            break
         if not interrupted:
             weights = ((f"{place:04d}", array) for place, array in enumerate(learner.model.get_weights()))
             folder.finish(digest(weights))
             checkpoints.clear()
     return run
+
+
+def _stages(folder: RunFolder) -> tuple[RunFolder, ...]:
+    """The trainings of a run: of noisy images alone there may be one before the last, in a folder of its own."""
+    if not folder.config.renoised:
+        return (folder,)
+    return _rough(folder), folder
+
+
+def _rough(folder: RunFolder) -> RunFolder:
+    """The folder of the first of two trainings."""
+    return folder.inner("rough", first_stage(folder.config))
+
+
+def _guess(stage: RunFolder) -> Callable[[Images], Images]:
+    """Return what makes clean guesses from noisy images: the model of the first stage."""
+    if not _of_levels(stage.config):
+        rough = Denoiser(stage.path)
+        return lambda images: Guesses(
+            images, lambda batch: np.stack([rough(image) for image in batch]), rough.card.halo
+        )
+    model, levels = require_keras().saving.load_model(stage.weights), Levels(parse(stage.config.noise))
+    grid = find(stage.config.network).multiple_of
+
+    def clean(batch: Batch) -> Batch:
+        height, width = batch.shape[1:3]
+        padded = np.pad(batch, ((0, 0), (0, -height % grid), (0, -width % grid), (0, 0)), mode="symmetric")
+        return levels.clean(padded, predict(model, padded))[:, :height, :width]
+
+    return lambda images: Guesses(images, clean, receptive_field(model, grid))
+
+
+def _keep_better(folder: RunFolder, learner: Learner, say: Say) -> None:
+    """Go back to the weights of the first stage if the second came no nearer to the images, by the same measure."""
+    rough = _rough(folder)
+    with (rough.path / "history.csv").open() as file:
+        before = min(float(row["validation_loss"]) for row in csv.DictReader(file))
+    best = learner.state.history[learner.state.best].validation_loss if learner.state.history else math.inf
+    if best > before and not _of_levels(rough.config):
+        say(f"the second training came no nearer ({best:.4g}, the first {before:.4g}): keeping the first")
+        learner.model.set_weights(require_keras().saving.load_model(rough.weights).get_weights())
+
+
+def _save_weights(folder: RunFolder, model: Any) -> None:
+    """Write the Keras model."""
+    with atomic(folder.weights) as temporary:
+        model.save(temporary)
 
 
 @contextmanager
@@ -183,31 +261,41 @@ def _begin(
     """Begin a new run."""
     if out is not None:
         refuse_run(Path(out))  # at once: what comes now takes a while
+    alone = data is None and bool(changes.get("noisy"))
+    if alone:
+        changes = {**changes, "data": ""}
     config = recipe(recipe_name or "default", **changes)
     if data is None and recipe_name and recipe_name not in RECIPES:
-        data = config.data
+        data = config.data or None
     if not find(config.network).denoises:
         raise PellucidError(f"{config.network} is not a denoiser. Train another network.", argument="network")
     split = _load(data, config, say)
     say(f"data: {split.about} ({split.place})")
-    for line in doubt(split):
+    for line in () if config.alone else doubt(split):
         say(line)
+    if config.alone and not config.second:
+        changes = {**changes, **_measured(split, config, changes, say)}
+        config = dataclasses.replace(config, **{name: changes[name] for name in ("noise", "method", "renoise")})
+    elif config.second:
+        changes = {**changes, "method": "shots"}
+        config = dataclasses.replace(config, method="shots")
     if recipe_name is None:
         found = fingerprint(split.train)
         config = automatic(found, minutes or MINUTES, changes)
         # Small images and a small network take minutes by themselves.
         if minutes is None and not changes.keys() & LENGTH and not (found.small and find(config.network).bounded):
             minutes = MINUTES
-    config = dataclasses.replace(config, data=split.name if data is None else os.fspath(data))
+    if not config.alone:
+        config = dataclasses.replace(config, data=split.name if data is None else os.fspath(data))
     if minutes is not None:
         config = _in_time(config, split, minutes, say)
-    model = _build(config, split)
+    size = _build(config, split).count_params()
     with RunFolder.begin(out, config, Record.begin(split)) as folder:
         say(
-            f"training {config.network} ({model.count_params():,} parameters) for {config.noise}, recipe "
+            f"training {config.network} ({size:,} parameters) for {config.noise}, recipe "
             f"{recipe_name or 'automatic'}, in {folder.path}"
         )
-        yield _Start(folder, split, model, 0)
+        yield _Start(folder, split, 0)
 
 
 @contextmanager
@@ -218,23 +306,23 @@ def _continue(
     with RunFolder.reopen(path) as folder:
         require_keras()
         checkpoint = find_checkpoint(folder, recipe_name, changes, say)
-        moved = {"data": data, "noisy": changes.get("noisy")}
+        moved = {"data": data, "noisy": changes.get("noisy"), "second": changes.get("second")}
         here = {name: os.fspath(place) for name, place in moved.items() if place}
         place = find_data(folder.config, folder.record, here)
-        split = _load(place.data, place, say)
+        split = _load(place.data or None, place, say)
         check_data(folder.record, split)
         folder.record.continued.append(now())
         folder.save_record()
-        yield _Start(folder, split, _build(folder.config, split), checkpoint)
+        yield _Start(folder, split, checkpoint)
 
 
 def _load(data: str | os.PathLike[str] | None, config: Config, say: Say) -> Split:
+    if config.alone and not config.second:
+        return load(config.noisy, seed=config.seed, gaps=False)
+    if config.second:
+        return load(config.noisy, noisy=config.second, group=config.group, seed=config.seed)
     if data is not None:
         return load(data, noisy=config.noisy, group=config.group, seed=config.seed)
-    if config.noisy:
-        raise PellucidError(
-            f"{config.noisy} holds noisy images; expected the clean ones as well. Give them, too.", argument="clean"
-        )
     try:
         return load("mnist", seed=config.seed)
     except PellucidError as error:
@@ -246,18 +334,53 @@ def _in_time(config: Config, split: Split, minutes: float, say: Say) -> Config:
     """Return the config with a schedule that ends in time: steps are timed on a network that is thrown away."""
     say(f"timing steps of {config.network} ...")
     seconds = step_seconds(_build(config, split), config, split)
-    config = within(config, minutes, seconds)
+    first = step_seconds(_build(config, split), first_stage(config), split) if config.renoised else 0.0
+    config = within(config, minutes, seconds, first)
+    before = f"{config.epochs * config.first_steps:,} steps of {first:.3f} s, then " if first else ""
     say(
-        f"{config.epochs * config.epoch_steps:,} steps of {config.batch_size} patches of {config.patch}x{config.patch} "
-        f"pixels, about {minutes:g} minutes ({seconds:.3f} s a step)"
+        f"{before}{config.epochs * config.epoch_steps:,} steps of {config.batch_size} patches of "
+        f"{config.patch}x{config.patch} pixels, about {minutes:g} minutes ({seconds:.3f} s a step)"
     )
     return config
+
+
+def _measured(split: Split, config: Config, changes: Mapping[str, Any], say: Say) -> dict[str, Any]:
+    """Return the noise of noisy images alone, and how to learn from them, as measured or as asked for."""
+    images = split.train
+    found = inspect([images[int(index)] for index in evenly(len(images), MEASURED)])
+    noise, method, renoise = str(changes.get("noise", "")), config.method, config.renoise
+    if not noise:
+        if found.clean:
+            raise PellucidError(
+                f"hardly any noise was found in {config.noisy}: there is nothing to learn to remove. Name the noise if "
+                "you know better, or learn from these images as the clean ones.",
+                argument="noise",
+            )
+        noise = str(UNKNOWN) if unclear(found) else found.noise
+        if unclear(found):
+            renoise = False
+            say(
+                "noise: it cannot be told from texture. So there is one training, of which no error is known, only how "
+                "well it predicts noisy pixels. Name the noise if you know it."
+            )
+        else:
+            say(f"noise: {noise}, as measured on {found.images} images")
+    if method == "auto":
+        method, why = choose_method(found, images)
+        say(f"method: {method}, since {why}")
+    return {"noise": noise, "method": method, "renoise": renoise}
 
 
 def _build(config: Config, split: Split) -> Any:
     """Return the network with the weights that the seed gives."""
     require_keras().utils.set_random_seed(config.seed % 2**32)
-    return build(config.network, split.channels)
+    network = build(config.network, split.channels)
+    return levels_network(network) if _of_levels(config) else network
+
+
+def _of_levels(config: Config) -> bool:
+    """Whether the network of this training answers with levels, not with an image."""
+    return config.alone and config.method == "levels" and not config.renoised
 
 
 def _fit(
@@ -298,7 +421,7 @@ def _fit(
 
 
 @contextmanager
-def _kept(folder: RunFolder, learner: Learner, split: Split, training: Batches, say: Say) -> Iterator[None]:
+def _kept(folder: RunFolder, learner: Learner, split: Split, say: Say) -> Iterator[None]:
     """Whatever goes wrong, what was trained is kept, and the user told how to go on."""
     try:
         yield
@@ -311,21 +434,22 @@ def _kept(folder: RunFolder, learner: Learner, split: Split, training: Batches, 
         if learner.best_weights and not folder.model.exists():
             with suppress(PellucidError):
                 learner.model.set_weights(learner.best_weights)
-                _save_model(folder, learner.model, split, training)
+                _save_model(folder, learner.model, split)
         raise PellucidError(
             f"{error} What was trained is kept; {folder.path} can be resumed.", argument=error.argument or "resume"
         ) from error
 
 
-def _save_model(folder: RunFolder, model: Any, split: Split, training: Batches) -> None:
+def _save_model(folder: RunFolder, model: Any, split: Split) -> None:
     """Write the model file, once it is known to answer as the model does."""
     config = folder.config
     grid = find(config.network).multiple_of
+    training = training_batches(split, config, lambda line: None)
     learned, given = len(training.patches.images), len(split.train)
     statistics: dict[str, tuple[float, float, float]] = {}
     with suppress(PellucidError):  # without them the model is as good; `denoise` will tell less of foreign images
         # What is usual in the noisy images of an epoch, so that `denoise` knows what is not.
-        statistics = describe((noisy for noisy, _ in training.epoch(1)), config.noise)
+        statistics = describe((own if config.alone else noisy for noisy, own in training.epoch(1)), config.noise)
     card = Card(
         network=config.network,
         channels=split.channels,
@@ -340,31 +464,50 @@ def _save_model(folder: RunFolder, model: Any, split: Split, training: Batches) 
     modelfile.save(folder.model, model, card, lambda images: predict(model, images))
 
 
-def _judge(
-    folder: RunFolder, learner: Learner, split: Split, clean: Cleanliness, learned: int, interrupted: bool
-) -> Run:
+def _judge(folder: RunFolder, learner: Learner, split: Split, clean: Cleanliness | None, interrupted: bool) -> Run:
     """Judge the model file on the test part; write scores, pictures and the verdict."""
     config, path, history = folder.config, folder.path, tuple(learner.state.history)
     denoiser = Denoiser(path)
+    if clean is None:
+        return _judge_alone(folder, learner, split, denoiser, interrupted)
     scores = compare(denoiser, config.network, split, config.noise, seed=config.seed, filters=1)
     rows = {"noisy": scores[0].row(), "denoised": scores[1].row()}
     modelfile.add_scores(
         folder.model, {f"{key}.{name}": row[key] for name, row in rows.items() for key in ("psnr", "ssim")}
     )
-    with atomic(path / "model.keras") as temporary:
-        learner.model.save(temporary)
+    _save_weights(folder, learner.model)
     write_json(path / "scores.json", mean_scores(scores, config.noise, split))
     if history:
         save_figure(_curves(config, split, history), path / "curves.png")
     save_figure(pictures.before_after(denoiser, split, config.noise, seed=config.seed), path / "before-after.png")
     said = verdict(scores, images=split.tested, clean=clean)
+    learned = min(config.limit or len(split.train), len(split.train))
     steps = [] if clean.noisy else next_steps(scores, config, history, learned)
     text = "\n".join([str(said), *steps])
     write_text(path / "verdict.txt", text + "\n")
     return Run(path, config, history, tuple(scores), text, interrupted)
 
 
+def _judge_alone(folder: RunFolder, learner: Learner, split: Split, denoiser: Denoiser, interrupted: bool) -> Run:
+    """The same without clean images."""
+    config, path, history = folder.config, folder.path, tuple(learner.state.history)
+    shots = (split.test.clean, split.test.noisy) if isinstance(split.test, PairedImages) else (split.test,)
+    known = None if config.second or config.method == "levels" else parse(config.noise)
+    known = None if known == UNKNOWN else known
+    judgement = blind.judge({config.network: denoiser}, *shots, noise=known)
+    _save_weights(folder, learner.model)
+    write_json(path / "scores.json", judgement.plain())
+    if history:
+        save_figure(_curves(config, split, history), path / "curves.png")
+    save_figure(blind.residuals(denoiser, blind.take(shots[0]).judged), path / "before-after.png")
+    text = str(blind.verdict(judgement))
+    write_text(path / "verdict.txt", text + "\n")
+    return Run(path, config, history, (), text, interrupted)
+
+
 def _curves(config: Config, split: Split, history: tuple[Epoch, ...]) -> Figure:
+    if config.alone and parse(config.noise) not in (PAIRED, UNKNOWN) and config.method != "levels":
+        return pictures.quality([epoch.row() for epoch in history])
     loss = choose_loss(config, split.channels)
     chosen = split.test if config.validate_on == "test" else split.validation
     floor = None

@@ -16,6 +16,7 @@ import numpy as np
 
 from pellucid.common import PellucidError
 from pellucid.datasets import Images, Split, evenly
+from pellucid.noise import UNCLEAR, Inspection
 from pellucid.training.batches import training_batches
 from pellucid.training.config import RECIPES, Config, recipe
 from pellucid.training.loop import Learner
@@ -38,6 +39,18 @@ PASSES = 20_000
 
 STEPS = 1200
 """Steps on few small images: about as many as `default` takes on the digits of MNIST."""
+
+CORRELATED = 0.15
+"""From this correlation of neighbours on, their noise is not independent."""
+
+CUT_OFF = 0.15
+"""The share of values at black or white from which on noise counts as cut off."""
+
+TINY = 40
+"""Of images with a shorter side, in pixels, one pixel in four shows too little."""
+
+FEW_PIXELS = 2**18
+"""Images of fewer pixels in all are small to learn from."""
 
 _LOOKED_AT = 1000
 _WARM, _TIMED = 3, 12  # steps that are not timed, for graphs and caches, and steps that are
@@ -95,10 +108,66 @@ def automatic(found: Fingerprint, minutes: float, changes: Mapping[str, Any]) ->
     return recipe("photos", **{"network": network, "patch": patch, **changes})
 
 
-def within(config: Config, minutes: float, seconds: float) -> Config:
-    """Return the config with as many steps as fit into a number of minutes, if one takes so many seconds."""
-    steps = max(EPOCHS, int(60 * minutes / seconds))
-    return dataclasses.replace(config, epochs=EPOCHS, epoch_steps=math.ceil(steps / EPOCHS), patience=0)
+def choose_method(found: Inspection, images: Images) -> tuple[str, str]:
+    """Return the method to learn from noisy images alone that suits their noise, and why, in words.
+
+    Parameters
+    ----------
+    found : the noise
+    images : that are learned from
+    """
+    if any(found.impulses.shares):
+        return "levels", "impulses are not zero on average"
+    if cut_off(found):
+        return "levels", "noise that is cut off at black or white is not zero on average"
+    if fingerprint(images).sides[0] < TINY:
+        return "masks" if unclear(found) else "levels", "the images are too small to take every second pixel of them"
+    if found.rows or found.columns or max(map(abs, found.level.correlation)) > CORRELATED:
+        return "recorrupt", "neighbouring pixels share their noise, as that which is drawn does"
+    few = sum(images.size(index)[0] * images.size(index)[1] for index in range(min(len(images), 2))) < FEW_PIXELS
+    if found.level.kind == "gaussian" and len(images) <= 2 and few:
+        return "recorrupt", "the noise is Gaussian, and of a small image no pixel can be spared"
+    return "neighbors", "the noise of neighbouring pixels is independent and zero on average"
+
+
+def unclear(found: Inspection) -> bool:
+    """Return whether the noise could not be told from texture."""
+    return found.level.kind == UNCLEAR and not any(found.impulses.shares)
+
+
+def cut_off(found: Inspection) -> bool:
+    """Return whether much of the noise was cut off at black or white; photons are none below black."""
+    values, level = found.values, found.level
+    ends = values.at_low + values.at_high if level.kind == "gaussian" or level.steady else values.at_high
+    return found.clipped and ends > CUT_OFF
+
+
+def within(config: Config, minutes: float, seconds: float, first: float = 0.0) -> Config:
+    """Return the config with as many steps as fit into a number of minutes, if one takes so many seconds.
+
+    Parameters
+    ----------
+    first : seconds of a step in the first of two stages, which gets half of the minutes; 0 for one stage
+    """
+
+    def steps(share: float, each: float) -> int:
+        return math.ceil(max(EPOCHS, int(60 * minutes * share / each)) / EPOCHS)
+
+    share = 0.5 if first else 1.0
+    return dataclasses.replace(
+        config,
+        epochs=EPOCHS,
+        epoch_steps=steps(share, seconds),
+        first_steps=steps(share, first) if first else 0,
+        patience=0,
+    )
+
+
+def first_stage(config: Config) -> Config:
+    """Return the config of the first of the two stages in which noisy images alone are learned from."""
+    return dataclasses.replace(
+        config, renoise=False, epoch_steps=config.first_steps or config.epoch_steps, first_steps=0
+    )
 
 
 def check_minutes(minutes: float | None, changes: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,12 @@ from pellucid.common import PellucidError, Stream, generator
 from pellucid.datasets import Images, Split, evenly, sizes, stack, with_noise
 from pellucid.images import Image, turned
 from pellucid.networks import find
-from pellucid.noise import Batch, Corruption, parse
+from pellucid.noise import PAIRED, Batch, Corruption, inspect, parse, unclipped, varies
 from pellucid.training.config import Config
 from pellucid.training.unreadable import Unreadable
+
+OWN = 64
+"""Noisy images, up to so many, whose noise is measured one by one where they differ in it."""
 
 MOST_VALIDATION = 2**20
 """Pixels that are validated on, where an epoch is so many steps and not a pass."""
@@ -79,7 +82,7 @@ class Patches:
                 samples.append(self._read(epoch, indices[place : place + 1]))
                 kept.append(place)
             except PellucidError as reason:
-                self.unreadable.note(self._image(int(index)), reason)
+                self.unreadable.note(self.image(int(index)), reason)
         nothing = np.empty((0, *self.shape, self.channels), np.float32)
         return np.concatenate(samples) if samples else nothing, indices[kept]
 
@@ -88,12 +91,12 @@ class Patches:
             return stack(self.images, indices)
         return np.stack([self._cut(epoch, int(index)) for index in indices])
 
-    def _image(self, index: int) -> int:
-        """The image that a sample is cut from."""
+    def image(self, index: int) -> int:
+        """Return the number of the image that a sample is cut from."""
         return int(np.searchsorted(self._starts, index, side="right")) - 1
 
     def _cut(self, epoch: int, index: int) -> Image:
-        number = self._image(index)
+        number = self.image(index)
         have = self.images.size(number)
         rng = generator(self._seed, Stream.CROP, 2 * epoch + (self._stream == Stream.TRAIN), index)
         # An image that is too short is taken as a whole, and mirrored outwards.
@@ -115,7 +118,7 @@ class Batches:
     Parameters
     ----------
     patches : the samples, clean or in pairs
-    corruption : the noise to add, or to take from the pairs
+    corruption : the noise to add, or to take from the pairs; or one for each image
     batch_size : samples per batch; where an epoch is one pass, its last batch may be smaller
     fresh : draw noise, and places of patches, anew in every pass
     shuffle : draw the order anew in every pass
@@ -126,7 +129,7 @@ class Batches:
     def __init__(
         self,
         patches: Patches,
-        corruption: Corruption,
+        corruption: Corruption | Sequence[Corruption],
         batch_size: int,
         seed: int,
         stream: Stream,
@@ -166,9 +169,10 @@ class Batches:
             indices = self._ordered(number)[places[passes == number] % self._count]
             drawn = number if self._fresh else 0
             samples, indices = self.patches.batch(drawn, indices)
-            parts.append(
-                with_noise(samples, self.patches.channels, self.corruption, self._seed, self._stream, drawn, indices)
-            )
+            noise = self.corruption
+            if isinstance(noise, Sequence):
+                noise = [noise[self.patches.image(int(index))] for index in indices]
+            parts.append(with_noise(samples, self.patches.channels, noise, self._seed, self._stream, drawn, indices))
         clean, noisy = parts[0] if len(parts) == 1 else (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return noisy, clean
 
@@ -182,18 +186,26 @@ class Batches:
         return self._order[1]
 
 
-def training_batches(split: Split, config: Config, say: Callable[[str], None]) -> Batches:
+def training_batches(
+    split: Split, config: Config, say: Callable[[str], None], guess: Callable[[Images], Images] | None = None
+) -> Batches:
     """Return the batches to learn from; of more images than `config.limit`, as many are drawn.
+
+    Of noisy images alone, the second image of a pair is the second shot, or the first with its noise on it once more:
+    see `methods`.
 
     Parameters
     ----------
     split : the data; where validation is done on test images, its whole training part is learned from
     say : told of images that cannot be read
+    guess : from noisy images to those that are to be taken for the clean ones
     """
     images = split.training_part if config.validate_on == "test" else split.train
     if 0 < config.limit < len(images):
         order = generator(config.seed, Stream.SPLIT, 1).permutation(len(images))
         images = images.subset(np.sort(order[: config.limit]))
+    if guess:
+        return _batches(guess(images), config, Stream.TRAIN, say, parse(config.noise))
     return _batches(images, config, Stream.TRAIN, say)
 
 
@@ -204,16 +216,23 @@ def validation_batches(split: Split, config: Config, say: Callable[[str], None])
     return _batches(split.validation, config, Stream.VALIDATION, say)
 
 
-def _batches(images: Images, config: Config, stream: Stream, say: Callable[[str], None]) -> Batches:
+def _batches(
+    images: Images,
+    config: Config,
+    stream: Stream,
+    say: Callable[[str], None],
+    noise: Corruption | Sequence[Corruption] | None = None,
+) -> Batches:
     learn = stream is Stream.TRAIN
     unreadable = Unreadable(stream.name.lower(), len(images), config.max_unreadable, say)
-    grid = find(config.network).multiple_of
+    # Of neighbours, the network is given one pixel in four.
+    grid = find(config.network).multiple_of * (2 if config.method == "neighbors" else 1)
     patches = Patches(
         images, config.patch, grid, config.seed, stream, augment=learn and config.augment, unreadable=unreadable
     )
     return Batches(
         patches,
-        parse(config.noise),
+        noise or (own_noise(images, parse(config.noise)) if config.alone else parse(config.noise)),
         config.batch_size,
         config.seed,
         stream,
@@ -222,3 +241,17 @@ def _batches(images: Images, config: Config, stream: Stream, say: Callable[[str]
         steps=config.epoch_steps if learn else 0,
         most=0 if learn or not config.epoch_steps else max(MOST_VALIDATION // (patches.shape[0] * patches.shape[1]), 1),
     )
+
+
+def own_noise(images: Images | Sequence[Image], noise: Corruption) -> Corruption | list[Corruption]:
+    """Return the noise of noisy images, zero on average: the same for all, or measured for each where they differ.
+
+    Parameters
+    ----------
+    images : noisy ones
+    noise : of all of them; if its strength has a range, that of few images is measured one by one
+    """
+    if noise == PAIRED or not varies(noise) or len(images) > OWN:
+        return unclipped(noise)
+    found = [inspect([images[index]]) for index in range(len(images))]
+    return [unclipped(noise if one.clean or varies(parse(one.noise)) else parse(one.noise)) for one in found]

@@ -11,7 +11,8 @@ from typing import Any
 
 from pellucid.common import PellucidError, unknown, write_text
 from pellucid.networks import find
-from pellucid.noise import PAIRED, parse
+from pellucid.noise import PAIRED, UNKNOWN, parse
+from pellucid.training.methods import METHODS
 
 
 def _option(default: Any, text: str, **more: Any) -> Any:
@@ -33,11 +34,23 @@ class Config:
     noise: str = _option(
         "gaussian:0.5", "noise to learn to remove: KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains"
     )
-    noisy: str = _option("", "noisy images to learn from in place of made noise, named as the clean ones in data")
+    noisy: str = _option(
+        "", "noisy images to learn from: named as the clean ones in data; or without any, alone (see --method)"
+    )
+    second: str = _option("", "of noisy images alone: a second shot of each, named as the first")
+    method: str = _option(
+        "auto",
+        "how to learn from noisy images alone; auto: by the noise that is measured",
+        choices=("auto", *METHODS, "levels"),
+    )
+    renoise: bool = _option(
+        True, "of noisy images alone: then learn once more, from the denoised images with the measured noise on them"
+    )
     group: str = _option("", "regular expression; pairs in whose names it finds the same go to one part")
     network: str = _option("swift", "network (see `pellucid summary`), with or without arguments, as hourglass:code=8")
     epochs: int = _option(3, "passes over the training images, or so many times `epoch_steps` steps", least=1)
     epoch_steps: int = _option(0, "steps in an epoch; 0: as many as one pass takes", least=0)
+    first_steps: int = _option(0, "the same in the first of the two trainings of `renoise`; 0: as the second", least=0)
     batch_size: int = _option(128, "images, or patches, per step", least=1)
     learning_rate: float = _option(3e-2, "learning rate; the peak of the one-cycle schedule", above=0)
     optimizer: str = _option("muon", "of the weights; adam is the tutorial's", choices=("muon", "adam"))
@@ -69,9 +82,24 @@ class Config:
         for item in dataclasses.fields(self):
             _check(item, getattr(self, item.name))
         paired = parse(self.noise) == PAIRED
+        if parse(self.noise) == UNKNOWN and not self.alone:
+            raise PellucidError("unknown noise cannot be added to clean images. Name one.", argument="noise")
+        if self.second and not self.alone:
+            raise PellucidError("a second shot belongs to noisy images without clean ones. Leave out one of them.")
+        if not self.alone and self.method != "auto":
+            raise PellucidError(
+                f"the method {self.method} is one for noisy images alone, but there are clean ones. Leave out either.",
+                argument="method",
+            )
+        if self.second and self.method not in ("auto", "shots"):
+            raise PellucidError("two shots of each scene are learned from by the method shots.", argument="method")
+        if self.method == "shots" and not self.second:
+            raise PellucidError(
+                "the method shots needs a second shot of each image. Give them, too.", argument="second"
+            )
         if paired and not self.noisy:
             raise PellucidError(f"the noise {self.noise!r} comes with noisy images. Give them, too.", argument="noisy")
-        if self.noisy and not paired:
+        if self.noisy and not paired and not self.alone:
             raise PellucidError(
                 f"noisy images bring their own noise; got {self.noise!r} as well. Leave out one of both."
             )
@@ -82,6 +110,16 @@ class Config:
                 f"bce needs results within [0, 1], those of {self.network} may leave it. Use the loss mse.",
                 argument="loss",
             )
+
+    @property
+    def alone(self) -> bool:
+        """Whether there are noisy images and no clean ones."""
+        return bool(self.noisy) and not self.data
+
+    @property
+    def renoised(self) -> bool:
+        """Whether it is noisy images alone that are learned from in two stages, as `renoise` says."""
+        return self.alone and self.renoise and not self.second
 
     def to_json(self) -> str:
         """Return the config as indented JSON."""
@@ -173,5 +211,6 @@ def recipe(name: str, **changes: Any) -> Config:
         if key not in known:
             raise unknown("option", key, known)
     if changes.get("noisy"):
-        changes = {"noise": str(PAIRED), **changes, "noisy": os.fspath(changes["noisy"])}
+        given = {} if changes.get("data") == "" and not changes.get("second") else {"noise": str(PAIRED)}
+        changes = {**given, **changes, "noisy": os.fspath(changes["noisy"])}
     return dataclasses.replace(start, **changes)

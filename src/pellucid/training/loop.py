@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import Report
+from pellucid.common import Report, Stream, generator
 from pellucid.networks import require_keras
-from pellucid.noise import Batch
+from pellucid.noise import UNKNOWN, Batch, parse
 from pellucid.training.batches import Batches
 from pellucid.training.checkpoints import Checkpoints
 from pellucid.training.config import Config
+from pellucid.training.levels import Levels, unlikeliness
 from pellucid.training.losses import LOSSES, balance, balanced, choose_loss
+from pellucid.training.methods import METHODS, Method
 from pellucid.training.prefetch import prefetch
+from pellucid.training.risk import nudged, penalized_error, squared_error
 from pellucid.training.schedule import schedule
 from pellucid.training.signals import LEAVE, Asked
 from pellucid.training.state import DivergedError, Epoch, State
@@ -32,8 +36,8 @@ SETTLED = 300
 _BATCHES = 20  # by which they are taken
 
 
-def prepare(network: Any, optimizer: str, rate: float, loss: str) -> None:
-    """Compile a Keras model for `step`; `optimizer` as in `Config`, `loss` by Keras' name."""
+def prepare(network: Any, optimizer: str, rate: float, loss: str | Callable[..., Any]) -> None:
+    """Compile a Keras model for `step`; `optimizer` as in `Config`, `loss` by Keras' name or as a function."""
     from pellucid.training.optimizers import make_optimizer  # needs Keras
 
     chosen = make_optimizer(optimizer, rate)
@@ -69,26 +73,65 @@ class Learner:
 
         self.model, self.config, self._steps = model, config, config.epochs * steps
         self.network = folded(model)  # the same variables, in a graph that trains faster
-        prepare(
-            self.network,
-            config.optimizer,
-            config.learning_rate,
-            LOSSES[choose_loss(config, int(model.output_shape[-1]))],
-        )
+        # Of noisy images alone: what each step learns from, and by what their noise is known.
+        self._levels = Levels(parse(config.noise)) if config.alone and config.method == "levels" else None
+        self._method: Method | None = None
+        loss: str | Callable[..., Any] = LOSSES[choose_loss(config, int(model.output_shape[-1]))]
+        if config.alone and not config.renoised:
+            self._method = self._levels.lesson if self._levels else METHODS[config.method]
+            loss = unlikeliness if self._levels else loss
+        prepare(self.network, config.optimizer, config.learning_rate, loss)
         self.rate = schedule(config.schedule, config.learning_rate, self._steps)
         self._balanced = balanced(config)
         self.state = State()
         self.best_weights: list[NDArray[Any]] = []
 
-    def train(self, noisy: Batch, clean: Batch, rate: float) -> float:
-        """Take one step at the learning rate `rate`; return the loss before it."""
-        return step(self.network, noisy, clean, rate, self._weights(noisy, clean))
+    def train(self, noisy: Batch, clean: Batch, rate: float, number: int = 0) -> float:
+        """Take one step at the learning rate `rate`; return the loss before it.
+
+        Of noisy images alone, `clean` is a noisy one, `noisy` belongs to it as the method says, and `number`, of the
+        step in the training, names its draw of chance.
+        """
+        weights = self._weights(noisy, clean)
+        if self._method:
+            chance = generator(self.config.seed, Stream.METHOD, number)
+            noisy, clean, own = self._method(clean, noisy, chance, self._answer)
+            weights = own if weights is None else weights if own is None else weights * own
+        return step(self.network, noisy, clean, rate, weights)
 
     def test(self, noisy: Batch, clean: Batch) -> float:
-        """Return the loss."""
+        """Return the loss; of noisy images alone, an estimate of the mean squared error to the unknown clean ones.
+
+        That of the method `levels` is for mean noisy values, and holds the noise's variance (see `penalized_error`).
+        Where the noise is unknown, it is the method's own loss.
+        """
+        if self._levels:
+            levels, noise = self._levels, parse(self.config.noise)
+            result = self._denoised(clean)
+            again = noise(result, generator(self.config.seed, Stream.METHOD, index=1))
+            means = levels.noisy_mean(result), levels.noisy_mean(self._denoised(again))
+            return float(np.mean(penalized_error(clean, means[0], again, means[1])))
+        if self._method and parse(self.config.noise) == UNKNOWN:
+            chance = generator(self.config.seed, Stream.METHOD, index=1)
+            noisy, clean, weights = self._method(clean, noisy, chance, self._answer)
+            loss = float(self.network.test_on_batch(noisy, clean, weights))
+            self.network.reset_metrics()
+            return loss
+        if self.config.alone and not self.config.second:
+            drawn, result = noisy - clean, self._answer(clean)
+            errors = squared_error(clean, drawn, result, self._answer(nudged(clean, drawn)))
+            weights = self._weights(noisy, clean)
+            return float(np.mean(errors if weights is None else errors * weights[..., None]))
         loss = float(self.network.test_on_batch(noisy, clean, self._weights(noisy, clean)))
         self.network.reset_metrics()
         return loss
+
+    def _answer(self, noisy: Batch) -> Batch:
+        return np.asarray(self.network.predict_on_batch(noisy))
+
+    def _denoised(self, noisy: Batch) -> Batch:
+        answer = self._answer(noisy)
+        return self._levels.clean(noisy, answer) if self._levels and self._method else answer
 
     def _weights(self, noisy: Batch, clean: Batch) -> Any:
         return balance(noisy, clean) if self._balanced else None
@@ -185,7 +228,8 @@ def fit(
                 if not len(clean):  # none of these images can be read
                     state.step += 1
                     continue
-                loss = learner.train(noisy, clean, slower * learner.rate(state.epoch * steps + state.step))
+                number = state.epoch * steps + state.step
+                loss = learner.train(noisy, clean, slower * learner.rate(number), number)
                 state.add(loss, len(clean))
                 now = time.monotonic()
                 state.seconds, clock = state.seconds + now - clock, now
@@ -205,7 +249,7 @@ def fit(
         if validated is None:  # asked to end before it was known
             break
         rate = slower * learner.rate((state.epoch + 1) * steps - 1)
-        learner.keep_if_best(validated)
+        learner.keep_if_best(validated[0])
         yield state.close(validated, rate, time.monotonic() - clock)
         # What is told of an epoch is written before its checkpoint: done twice, it does no harm; left out, it would.
         learner.save(checkpoints, good=True)
@@ -218,12 +262,13 @@ def fit(
     learner.settle(training)
 
 
-def _validate(learner: Learner, validation: Batches, asked: Asked) -> float | None:
-    """Return the mean loss over the validation images; None if asked to leave."""
-    total, seen = 0.0, 0
+def _validate(learner: Learner, validation: Batches, asked: Asked) -> tuple[float, float] | None:
+    """Return the mean loss over the validation images and its standard error; None if asked to leave."""
+    total, seen, losses = 0.0, 0, []
     for noisy, clean in prefetch(lambda: validation.epoch(0)):
         if len(clean):
-            total += learner.test(noisy, clean) * len(clean)
+            losses.append(learner.test(noisy, clean))
+            total += losses[-1] * len(clean)
             seen += len(clean)
         if asked() in LEAVE:
             return None
@@ -233,7 +278,8 @@ def _validate(learner: Learner, validation: Batches, asked: Asked) -> float | No
         raise TooManyError(f"none of the validation images can be read any more.{last} Restore them.")
     if not math.isfinite(total):
         raise DivergedError(f"the validation loss became {total / seen}")
-    return total / seen
+    doubt = float(np.std(losses, ddof=1) / math.sqrt(len(losses))) if len(losses) > 1 else math.nan
+    return total / seen, doubt
 
 
 def _go_back(learner: Learner, checkpoints: Checkpoints, reason: str, say: Callable[[str], None]) -> None:

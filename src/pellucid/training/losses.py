@@ -20,7 +20,9 @@ def choose_loss(config: Config, channels: int) -> str:
     """Return `bce` or `mse`: as asked, or by the network and the number of channels."""
     if config.loss != "auto":
         return config.loss
-    return "bce" if channels == 1 and find(config.network).bounded else "mse"
+    # The targets of noisy images alone are noisy, too, and may lie outside of [0, 1].
+    noisy = config.alone and not config.renoised
+    return "bce" if channels == 1 and find(config.network).bounded and not noisy else "mse"
 
 
 def balanced(config: Config) -> bool:

@@ -21,7 +21,10 @@ class DivergedError(PellucidError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is known after an epoch: losses as means over images, and the seconds that training and validation took."""
+    """What is known after an epoch: losses as means over images, and the seconds that training and validation took.
+
+    `validation_doubt` is the standard error of the validation loss, from batch to batch; NaN of a single one.
+    """
 
     epoch: int
     loss: float
@@ -30,6 +33,7 @@ class Epoch:
     images_per_second: float
     seconds: float
     validation_seconds: float
+    validation_doubt: float = math.nan
 
     def row(self) -> dict[str, float]:
         """Return the values by name."""
@@ -93,16 +97,17 @@ class State:
         if len(self.recent) == WINDOW and math.fsum(self.recent) > EXPLODED * math.fsum(self.first):
             raise DivergedError("the loss became far larger than it was at the start")
 
-    def close(self, validation_loss: float, learning_rate: float, validation_seconds: float) -> Epoch:
-        """End the present epoch, and return what is known of it."""
+    def close(self, validated: tuple[float, float], learning_rate: float, validation_seconds: float) -> Epoch:
+        """End the present epoch, and return what is known of it; `validated` is its loss and the doubt of it."""
         epoch = Epoch(
             epoch=self.epoch + 1,
             loss=self.total / self.seen,
-            validation_loss=validation_loss,
+            validation_loss=validated[0],
             learning_rate=learning_rate,
             images_per_second=self.seen / self.seconds,
             seconds=self.seconds,
             validation_seconds=validation_seconds,
+            validation_doubt=validated[1],
         )
         self.history.append(epoch)
         self.epoch, self.step, self.total, self.seen, self.seconds = self.epoch + 1, 0, 0.0, 0, 0.0

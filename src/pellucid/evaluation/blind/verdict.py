@@ -62,11 +62,12 @@ def _sure(difference: Estimate) -> bool:
 
 
 def _measured(judgement: Judgement, model: Marks, noisy: Marks, best: Marks) -> str:
-    if model.two_shot is not None:
+    if judgement.by:
         level = model.psnr(0)
         others = ", ".join(f"{one.name} {_level(one.psnr(0).mean)}" for one in (noisy, best))
         span = "" if np.isnan(level.low) else f" ({_level(level.low)} to {_level(level.high)})"
-        return f"two shots give {_level(level.mean)}{span}; {others}."
+        source = "two shots give" if judgement.by == "two shots" else "Stein's estimate is"
+        return f"{source} {_level(level.mean)}{span}; {others}."
     own, before, other = (float(np.mean(one.held_out)) for one in (model, noisy, best))
     return (
         f"its held-out error is {_share(own, before)} the noisy images', and {_share(own, other)} that of {best.name} "
@@ -132,7 +133,7 @@ def cautions(judgement: Judgement) -> list[str]:
             f"{judgement.shift:.2f}. All errors are therefore taken after the best gain and offset: the PSNR serves to "
             "compare only, as it is not that to a clean image, and a wrong brightness goes unseen."
         )
-    if shots is None and judgement.weak < 0.5:
+    if not judgement.by and judgement.weak < 0.5:
         found.append(
             f"Mind: only {100 * judgement.weak:.0f} % of the held-out error is noise, the rest is content that no "
             "neighbour tells. Small differences are beyond this evidence; two shots of a scene would decide."
@@ -143,11 +144,11 @@ def cautions(judgement: Judgement) -> list[str]:
 def table(judgement: Judgement) -> Table:
     """Return the table of marks, one row per denoiser.
 
-    The PSNR is that of two shots, or rough: of the held-out error less the estimated noise variance. Errors are mean
-    squares, times 1000; half of a 95 % confidence interval stands after the first two. The last column counts where
-    the first denoiser has the smaller error.
+    The PSNR is that of two shots, by Stein's estimate, or rough: of the held-out error less the estimated noise
+    variance. Errors are mean squares, times 1000; half of a 95 % confidence interval stands after the first two. The
+    last column counts where the first denoiser has the smaller error.
     """
-    shown = "PSNR dB, rough" if judgement.shots is None else "PSNR dB, two shots"
+    shown = f"PSNR dB, {judgement.by or 'rough'}"
     headings = ("denoiser", shown, "", "held-out error", "", "J-invariant", "correlation", "structure", "better in")
     rows = []
     model = judgement.marks[1] if judgement.models else None
