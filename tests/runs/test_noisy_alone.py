@@ -129,7 +129,7 @@ def test_what_does_not_go_together(options: tuple[str, ...], reason: str, shots:
 
 
 def test_images_without_noise_are_refused(command: Command, tmp_path: Path) -> None:
-    np.save(tmp_path / "clean.npy", np.rint(scenes(6) * 4).astype(np.uint8) * 60)
+    np.save(tmp_path / "clean.npy", np.rint(scenes(6) * 255).astype(np.uint8))
     done = command("train", "--noisy", "clean.npy", *SIZES)
     assert done.returncode == 2
     assert "hardly any noise" in done.stderr

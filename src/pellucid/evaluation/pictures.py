@@ -66,7 +66,7 @@ def quality(history: Sequence[Mapping[str, float]]) -> Figure:
 
     epochs = [row["epoch"] for row in history]
     errors, doubts = (np.array([row[name] for row in history]) for name in ("validation_loss", "validation_doubt"))
-    low, middle, high = (-10 * np.log10(np.maximum(errors + part * np.nan_to_num(doubts), 1e-9)) for part in (2, 0, -2))
+    low, middle, high = (-10 * np.log10(np.maximum(errors + part * doubts, 1e-9)) for part in (2, 0, -2))
     figure = Figure(figsize=(6, 4))
     axis = figure.subplots()
     axis.plot(epochs, middle, "s-", label="estimated without clean images")

@@ -278,7 +278,7 @@ def _validate(learner: Learner, validation: Batches, asked: Asked) -> tuple[floa
         raise TooManyError(f"none of the validation images can be read any more.{last} Restore them.")
     if not math.isfinite(total):
         raise DivergedError(f"the validation loss became {total / seen}")
-    doubt = float(np.std(losses, ddof=1) / math.sqrt(len(losses))) if len(losses) > 1 else math.nan
+    doubt = float(np.std(losses, ddof=1) / math.sqrt(len(losses))) if len(losses) > 1 else 0.0
     return total / seen, doubt
 
 

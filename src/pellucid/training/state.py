@@ -23,7 +23,7 @@ class DivergedError(PellucidError):
 class Epoch:
     """What is known after an epoch: losses as means over images, and the seconds that training and validation took.
 
-    `validation_doubt` is the standard error of the validation loss, from batch to batch; NaN of a single one.
+    `validation_doubt` is the standard error of the validation loss, from batch to batch; 0 of a single one.
     """
 
     epoch: int
@@ -33,7 +33,7 @@ class Epoch:
     images_per_second: float
     seconds: float
     validation_seconds: float
-    validation_doubt: float = math.nan
+    validation_doubt: float = 0.0
 
     def row(self) -> dict[str, float]:
         """Return the values by name."""
