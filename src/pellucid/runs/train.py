@@ -17,7 +17,7 @@ import numpy as np
 
 from pellucid import modelfile
 from pellucid.common import PellucidError, atomic, digest, progress, write_json, write_text
-from pellucid.datasets import Cleanliness, Split, cleanliness, doubt, load
+from pellucid.datasets import Cleanliness, Split, cleanliness, doubt, load, piece
 from pellucid.domain import describe
 from pellucid.evaluation import Scored, compare, mean_scores, metrics, pictures, verdict
 from pellucid.images import save_figure
@@ -369,7 +369,7 @@ def _curves(config: Config, split: Split, history: tuple[Epoch, ...]) -> Figure:
     chosen = split.test if config.validate_on == "test" else split.validation
     floor = None
     if loss == "bce":
-        some = [chosen[index][None, ..., : split.channels] for index in range(min(len(chosen), 1000))]
+        some = (piece(chosen, index)[None, ..., : split.channels] for index in range(min(len(chosen), 1000)))
         floor = float(np.mean([metrics.bce(image, image)[0] for image in some]))
     return pictures.curves([epoch.row() for epoch in history], floor, loss, config.validate_on)
 
