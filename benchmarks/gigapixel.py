@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from pellucid.images import open_rows
 from pellucid.inference.denoiser import Denoiser
 from pellucid.inference.memory import parse_size
-from pellucid.inference.streaming import TILE, TiffRows
+from pellucid.inference.streaming import LIMITS, TILE
 
 PEAK = """
 import resource, subprocess, sys
@@ -49,8 +50,7 @@ def write_noise(path: Path, side: int) -> None:
 
 def rows_of(path: Path, begin: int, end: int) -> np.ndarray:
     """Return some rows of a large TIFF."""
-    with tifffile.TiffFile(path) as opened:
-        return TiffRows(opened, path).rows(begin, end)
+    return open_rows(path, LIMITS).rows(begin, end)
 
 
 def largest_difference(model: Path, source: Path, target: Path, side: int) -> int:

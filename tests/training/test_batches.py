@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.common.randomness import Stream
+from pellucid.common.randomness import Stream, generator
 from pellucid.datasets import ArrayImages
 from pellucid.noise.corruptions import parse
 from pellucid.training.batches import Batches, Patches
@@ -97,3 +97,36 @@ def test_augmented_samples_are_the_images_mirrored_and_turned() -> None:
     assert np.array_equal(patches.batch(7, order)[0], patches.batch(7, order)[0])
     # Rectangles keep their shape.
     assert Patches(ArrayImages(IMAGES), 64, 2, 0, Stream.TRAIN, augment=True).batch(0, order)[0].shape == (6, 12, 10, 1)
+
+
+class Kept(ArrayImages):
+    """Images of which each, once read, takes so many bytes of memory."""
+
+    def kept(self, index: int) -> int:
+        return 100
+
+
+@pytest.mark.parametrize(("images", "room"), [(10, 250), (40, 2000), (7, 90)])
+def test_patches_of_images_that_do_not_fit_come_together(
+    images: int, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = np.zeros((images, 80, 80), np.uint8)
+    given = Patches(Kept(array), 16, 2, 5, Stream.TRAIN)
+    plain = generator(5, Stream.ORDER, 3).permutation(len(given))
+    assert np.array_equal(given.order(generator(5, Stream.ORDER, 3)), plain)  # as before: they fit
+    monkeypatch.setattr("pellucid.training.batches.CACHE_BYTES", room)
+    order = given.order(generator(5, Stream.ORDER, 3))
+    assert np.array_equal(np.sort(order), np.arange(25 * images))
+    assert np.array_equal(order, given.order(generator(5, Stream.ORDER, 3)))
+    assert not np.array_equal(order, given.order(generator(5, Stream.ORDER, 4)))
+    # A cache that gives up what was used longest ago decodes each image once in a turn.
+    cache, decoded = [], 0
+    for image in order // 25:
+        if image in cache:
+            cache.remove(image)
+        else:
+            decoded += 1
+        cache = [*cache, image][-max(room // 100, 1) :]
+    assert decoded <= images * (1 if room // 100 >= 16 else 8)
+    batches = Batches(given, parse("gaussian:0.2"), 8, 5, Stream.TRAIN, fresh=True, shuffle=True)
+    assert np.array_equal(batches._ordered(3), order)

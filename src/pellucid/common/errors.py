@@ -23,7 +23,10 @@ class PellucidError(Exception):
 
 def one_line(text: object) -> str:
     """Return a text with what would break the line or steer the terminal written as escapes: file names may hold it."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text))
+    text = str(text)
+    if text.isprintable():  # as nearly always: of a hundred thousand files, the other way takes seconds
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> PellucidError:

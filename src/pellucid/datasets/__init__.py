@@ -5,12 +5,14 @@ from pellucid.datasets.catalogue import NAMED, load, presence
 from pellucid.datasets.cleanliness import Cleanliness, cleanliness
 from pellucid.datasets.labels import Labels
 from pellucid.datasets.official import cache_folder
-from pellucid.datasets.pairs import PairedImages, noisy_copy, with_noise
-from pellucid.datasets.sampling import evenly, is_data, read_data, read_files
-from pellucid.datasets.sources import ArrayImages, Images, sizes, stack
+from pellucid.datasets.pairs import PairedImages, noisy_copies, noisy_copy, with_noise
+from pellucid.datasets.pieces import piece
+from pellucid.datasets.sampling import is_data, read_data, read_files
+from pellucid.datasets.sources import CACHE_BYTES, ArrayImages, Images, evenly, sizes, stack
 from pellucid.datasets.split import Split
 
 __all__ = [
+    "CACHE_BYTES",
     "NAMED",
     "ArrayImages",
     "Cleanliness",
@@ -24,7 +26,9 @@ __all__ = [
     "evenly",
     "is_data",
     "load",
+    "noisy_copies",
     "noisy_copy",
+    "piece",
     "presence",
     "read_data",
     "read_files",

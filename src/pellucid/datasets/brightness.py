@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.datasets.pairs import PairedImages
+from pellucid.datasets.pieces import piece
 from pellucid.datasets.split import Split
 
 LOOKED_AT = 40
@@ -21,7 +22,7 @@ def gains(pairs: PairedImages) -> tuple[list[float], list[float]]:
     """
     slopes, offsets = [], []
     for index in np.unique(np.linspace(0, len(pairs) - 1, LOOKED_AT).round().astype(int)):
-        clean, noisy = np.split(pairs[int(index)].astype(np.float64), 2, axis=2)
+        clean, noisy = np.split(piece(pairs, int(index)).astype(np.float64), 2, axis=2)
         if clean.std() > _FLAT:
             slopes.append(float(np.mean((clean - clean.mean()) * noisy) / clean.var()))
             offsets.append(float(noisy.mean() - slopes[-1] * clean.mean()))

@@ -148,7 +148,7 @@ def _folder_parts(folder: Path, validation: float, seed: int, labels: bool, gaps
     known = by_folder({parts[part]: paths for part, paths in files.items()}) if labels else None
     together = FileImages([path for paths in files.values() for path in paths], known)
     ends = np.cumsum([len(paths) for paths in files.values()])
-    places = np.split(np.arange(len(together)), np.searchsorted(together.kept, ends[:-1]))
+    places = np.split(np.arange(len(together)), np.searchsorted(together.places, ends[:-1]))
     images = {part: together.subset(place) for part, place in zip(files, places, strict=True)}
     for part, place in parts.items():
         if not len(images[part]):

@@ -8,8 +8,7 @@ import numpy as np
 
 from pellucid.common import Stream
 from pellucid.datasets.pairs import noisy_copy
-from pellucid.datasets.sampling import evenly
-from pellucid.datasets.sources import Images
+from pellucid.datasets.sources import Images, evenly
 from pellucid.images import middle
 from pellucid.noise import Corruption, inspect, parse
 
@@ -58,9 +57,12 @@ def cleanliness(images: Images, noise: str | Corruption, *, seed: int = 0) -> Cl
     seed : of the noise
     """
     chosen = evenly(len(images), LOOKED_AT)
-    pairs = [noisy_copy(images, int(index), parse(noise), seed, Stream.TRAIN) for index in chosen]
-    level = inspect([middle(clean, SIDE) for clean, _ in pairs]).level
+    crops, squares = [], []
+    for index in chosen:
+        clean, noisy = noisy_copy(images, int(index), parse(noise), seed, Stream.TRAIN)
+        crops.append(middle(clean, SIDE).copy())
+        squares.append(np.mean(np.square(noisy - clean)))
+    level = inspect(crops).level
     # Of textured images some seem noisy, so the quieter ones decide.
     own = level.sigma_interval[0] if level.sigma_interval else 0.0
-    added = float(np.sqrt(np.mean([np.mean(np.square(noisy - clean)) for clean, noisy in pairs])))
-    return Cleanliness(own, added)
+    return Cleanliness(own, float(np.sqrt(np.mean(squares))))

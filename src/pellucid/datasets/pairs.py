@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, generator
+from pellucid.datasets.pieces import pieces
 from pellucid.datasets.regions import by_place, can_split
 from pellucid.datasets.scenes import divide, named, scenes
 from pellucid.datasets.sources import ArrayImages, FileImages, Images
@@ -71,6 +72,10 @@ class PairedImages:
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""
         return self.clean.size(index)
+
+    def kept(self, index: int) -> int:
+        """See `Images`; of both, the larger number: each has a cache of its own."""
+        return max(self.clean.kept(index), self.noisy.kept(index))
 
     def subset(self, indices: NDArray[np.intp]) -> PairedImages:
         """See `Images`."""
@@ -171,9 +176,9 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages, tuple[s
         )
     names = list(of_clean)
     images = [FileImages([paths[name] for name in names]) for paths in found]
-    both = sorted(set(images[0].kept) & set(images[1].kept))  # of a bad file, its partner is left out as well
+    both = sorted(set(images[0].places) & set(images[1].places))  # of a bad file, its partner is left out as well
     notes = (*images[0].notes, *images[1].notes)
-    images = [one.subset(np.searchsorted(one.kept, both)) for one in images]
+    images = [one.subset(np.searchsorted(one.places, both)) for one in images]
     names = [names[place] for place in both]
     differing = [
         f"{name} ({_shape(a)} clean, {_shape(b)} noisy)"
@@ -201,7 +206,26 @@ def _shape(shape: tuple[int, int, int]) -> str:
     return f"{width}x{height} {'gray' if channels == 1 else 'colour'}"
 
 
+def noisy_copies(images: Images, index: int, corruption: Corruption, seed: int, stream: Stream) -> tuple[Batch, Batch]:
+    """Return one image, or the `pieces` of a large one, clean and noisy; NHWC float32.
+
+    The noise is given, or a function of (seed, stream, index) and the piece.
+    """
+    numbers = range(len(pieces(images, index)))
+    copies = [_noisy_copy(images, index, number, corruption, seed, stream) for number in numbers]
+    clean, noisy = (np.concatenate(parts) for parts in zip(*copies, strict=True))
+    return clean, noisy
+
+
 def noisy_copy(images: Images, index: int, corruption: Corruption, seed: int, stream: Stream) -> tuple[Image, Image]:
-    """Return one image, clean and noisy; its noise is given, or a function of (seed, stream, index)."""
-    clean, noisy = with_noise(images[index][None], images.channels, corruption, seed, stream, 0, [index])
+    """Return one image, or one of the `pieces` of a large one, clean and noisy, as `noisy_copies` does."""
+    number = len(pieces(images, index)) // 2
+    clean, noisy = _noisy_copy(images, index, number, corruption, seed, stream)
     return clean[0], noisy[0]
+
+
+def _noisy_copy(
+    images: Images, index: int, number: int, corruption: Corruption, seed: int, stream: Stream
+) -> tuple[Batch, Batch]:
+    sample = images.window(index, *pieces(images, index)[number])
+    return with_noise(sample[None], images.channels, corruption, seed, stream, number, [index])

@@ -70,14 +70,23 @@ class Regions:
         region = self.regions[index]
         return region.rows.stop - region.rows.start, region.columns.stop - region.columns.start
 
+    def kept(self, index: int) -> int:
+        """See `Images`."""
+        return self.images.kept(self.regions[index].image)
+
     def subset(self, indices: NDArray[np.intp]) -> Regions:
         """See `Images`."""
         return Regions(self.images, [self.regions[index] for index in indices])
 
     def content(self) -> Iterator[bytes]:
         """See `Images`."""
-        yield str(self.regions).encode()
+        yield self.places
         yield from self.images.content()
+
+    @property
+    def places(self) -> bytes:
+        """Where the parts lie, to recognise them by."""
+        return str(self.regions).encode()
 
 
 def _within(outer: slice, inner: slice) -> slice:

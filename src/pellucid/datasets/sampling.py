@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
 from pellucid.datasets.catalogue import NAMED, load
+from pellucid.datasets.sources import evenly
 from pellucid.images import read_array, read_picture, to_unit
 
 _DATA = (".npz", ".idx", ".gz")
@@ -59,9 +59,3 @@ def _images(path: Path) -> Sequence[NDArray[Any]] | NDArray[Any]:
         if array.ndim == 4 or (array.ndim == 3 and array.shape[2] > 4):
             return array
     return read_picture(path).pages
-
-
-def evenly(count: int, limit: int) -> NDArray[np.intp]:
-    """Return the indices of at most `limit` of `count` things, evenly spaced, the first among them; 0 for all."""
-    most = min(count, limit) if limit else count
-    return np.arange(most) * count // max(most, 1)

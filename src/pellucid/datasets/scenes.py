@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from pellucid.datasets.split import PARTS, TEST, part
 
 Indices = NDArray[np.intp]
 
+_BAND = 2**22  # pixels of an image that are looked at together
 _NAMED = 3  # names that an error message lists
 
 
@@ -34,7 +35,7 @@ def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    marks = [[digest([("pixels", clean[index])]) for index in range(len(names))]]
+    marks = [[digest(_bands(clean, index)) for index in range(len(names))]]
     if group:
         marks.append(_groups(names, group))
     # Images are connected with their marks; what is connected is a scene.
@@ -48,6 +49,14 @@ def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
     graph = coo_array((np.ones(len(starts)), (starts, np.concatenate(ends))), shape=(nodes, nodes))
     joined = connected_components(graph, directed=False)[1][:count]
     return np.asarray(np.unique(joined, return_inverse=True)[1], dtype=np.intp)
+
+
+def _bands(images: Images, index: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Yield an image in bands of rows: it may be large."""
+    height, width = images.size(index)
+    depth = max(1, _BAND // width)
+    for top in range(0, height, depth):
+        yield "pixels", images.window(index, slice(top, top + depth), slice(None))
 
 
 def _groups(names: Sequence[str], group: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,12 +53,20 @@ class Split:
     def fingerprint(self) -> str:
         """Return a sha256 of all images as they are stored, and of the part that each belongs to."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        pieces = (
+        return digest(
             (f"{name} of {len(images)}", np.frombuffer(piece, np.uint8))
             for name, images in parts.items()
-            for piece in images.content()
+            for piece in self._content(images)
         )
-        return digest(pieces)
+
+    def _content(self, images: Images) -> Iterator[bytes]:
+        """Yield what a part is recognised by; images of which each part has a region are read once."""
+        if not isinstance(images, Regions):
+            yield from images.content()
+            return
+        yield images.places
+        if images is self.train:
+            yield from images.images.content()
 
 
 def hold_out(images: Images, share: float, seed: int) -> tuple[Images, Images]:
@@ -96,9 +105,11 @@ def part(groups: NDArray[np.intp], share: float, seed: int) -> tuple[NDArray[np.
     order = generator(seed, Stream.SPLIT).permutation(len(members))
     wanted = min(max(round(len(groups) * share), 1), len(groups) - 1)
     held: list[int] = []
-    for group in order:
-        if members[held].sum() + members[group] <= wanted:
-            held.append(int(group))
+    count = 0
+    for group in order.tolist():
+        if count + members[group] <= wanted:
+            held.append(group)
+            count += members[group]
     chosen = np.isin(groups, held or [order[np.argmin(members[order])]])
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.common import PellucidError, Report, Stream, progress
-from pellucid.datasets import Images, Split, noisy_copy
+from pellucid.datasets import Images, Split, noisy_copies, noisy_copy
 from pellucid.evaluation.classical import BM3D, FAMILIES, Filter, tune
 from pellucid.evaluation.scores import Collector, Scored
 from pellucid.images import Image, middle
@@ -24,33 +24,41 @@ TUNING_SIDE = 256
 """Of larger validation images, a square of this side from the middle is used."""
 
 Watch = Callable[[Batch, Mapping[str, Batch]], None]
-"""Is shown clean images, and what became of them: `noisy`, then each denoiser's results, all NHWC in [0, 1]."""
+"""Is shown clean images (of a large one a square), and what became of them: `noisy`, then each denoiser's results, all
+NHWC in [0, 1]."""
 
-_GROUP = 2**18  # pixels that are scored together
+_GROUP = 2**18  # pixels of images that are denoised together
 
 
 def _groups(
     images: Images, count: int, corruption: Corruption, seed: int, stream: Stream
-) -> Iterator[tuple[Batch, Batch]]:
-    """Yield (clean, noisy) batches of images of one size, in order, of bounded memory."""
-    clean: list[Image] = []
-    noisy: list[Image] = []
+) -> Iterator[tuple[Batch, Batch, bool]]:
+    """Yield (clean, noisy, False) batches of images of one size, in order, of bounded memory.
+
+    Of an image that is too large for that, its pieces are a batch, (clean, noisy, True).
+    """
+    clean: list[Batch] = []
+    noisy: list[Batch] = []
     for index in range(count):
-        pair = noisy_copy(images, index, corruption, seed, stream)
-        full = bool(clean) and (len(clean) + 1) * pair[0].shape[0] * pair[0].shape[1] > _GROUP
+        pair = noisy_copies(images, index, corruption, seed, stream)
+        full = bool(clean) and (len(clean) + 1) * pair[0].shape[1] * pair[0].shape[2] > _GROUP
         if clean and (full or pair[0].shape != clean[0].shape):
-            yield np.stack(clean), np.stack(noisy)
+            yield np.concatenate(clean), np.concatenate(noisy), False
             clean, noisy = [], []
+        if len(pair[0]) > 1:
+            yield *pair, True
+            continue
         clean.append(pair[0])
         noisy.append(pair[1])
     if clean:
-        yield np.stack(clean), np.stack(noisy)
+        yield np.concatenate(clean), np.concatenate(noisy), False
 
 
 def _apply(denoise: Denoise, noisy: Batch) -> Batch:
-    """Run a denoiser over images of one size, together where it can do that."""
+    """Run a denoiser over images of one size, together where it can do that and they are small."""
     together = getattr(denoise, "batch", None)
-    if together is not None and len(noisy) > 1 and noisy.shape[3] == denoise.card.channels:  # type: ignore[attr-defined]
+    several = len(noisy) > 1 and noisy[..., 0].size <= _GROUP
+    if together is not None and several and noisy.shape[3] == denoise.card.channels:  # type: ignore[attr-defined]
         return np.asarray(together(noisy))
     return np.stack([denoise(image) for image in noisy])
 
@@ -79,7 +87,8 @@ def evaluate(
 
     Returns
     -------
-    A `Scored` for `noisy`, then one for each denoiser. All scores are taken on values clipped to [0, 1].
+    A `Scored` for `noisy`, then one for each denoiser. All scores are taken on values clipped to [0, 1]. Of an image of
+    more than four megapixels, up to 16 evenly spaced squares are judged in its place.
 
     Raises
     ------
@@ -90,18 +99,19 @@ def evaluate(
     corruption = parse(noise)
     collected = {"noisy": Collector(), **{name: Collector() for name in denoisers}}
     done = 0
-    for clean, noisy in _groups(images, count, corruption, seed, Stream.TEST):
+    for clean, noisy, one in _groups(images, count, corruption, seed, Stream.TEST):
         seen = {"noisy": np.clip(noisy, 0, 1)}
-        collected["noisy"].add(clean, seen["noisy"])
+        collected["noisy"].add(clean, seen["noisy"], one=one)
         for name, denoise in denoisers.items():
             begin = time.perf_counter()
             result = _apply(denoise, noisy)
             seconds = time.perf_counter() - begin
             seen[name] = np.clip(result, 0, 1)
-            collected[name].add(clean, seen[name], seconds)
+            collected[name].add(clean, seen[name], seconds, one=one)
         if watch:
-            watch(clean, seen)
-        done += len(clean)
+            shown = slice(0, 1) if one else slice(None)
+            watch(clean[shown], {name: result[shown] for name, result in seen.items()})
+        done += 1 if one else len(clean)
         if report:
             report(done)
     return [part.scored(name) for name, part in collected.items()]

@@ -19,7 +19,8 @@ from pellucid.noise import Batch
 class Scored:
     """A denoiser's scores, one value per image: PSNR in dB, SSIM, and BCE and its excess in nats per value.
 
-    `seconds` is what the denoiser took per megapixel, on all the processors that it uses.
+    `seconds` is what the denoiser took per megapixel, on all the processors that it uses; `in_squares` counts the
+    images that were too large to be judged whole: evenly spaced squares of each were.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Scored:
     bce: PerImage
     excess_bce: PerImage
     seconds: float
+    in_squares: int = 0
 
     def row(self) -> dict[str, Any]:
         """Return the name, the number of images, the mean of every score and the PSNR's interval: all but the time."""
@@ -48,18 +50,33 @@ class Collector:
     parts: dict[str, list[PerImage]] = field(default_factory=lambda: {name: [] for name in MEASURES})
     seconds: float = 0.0
     pixels: int = 0
+    in_squares: int = 0
 
-    def add(self, clean: Batch, image: Batch, seconds: float = 0.0) -> None:
-        """Score a group of images, NHWC in [0, 1]."""
+    def add(self, clean: Batch, image: Batch, seconds: float = 0.0, *, one: bool = False) -> None:
+        """Score a group of images, or the pieces of one large image, NHWC in [0, 1]."""
         self.seconds += seconds
         self.pixels += clean.shape[0] * clean.shape[1] * clean.shape[2]
+        self.in_squares += one
         for name, part in self.parts.items():
-            part.append(getattr(metrics, name)(clean, image))
+            measure = getattr(metrics, name)
+            if one:  # one after the other: the measures take many times the memory of what they compare
+                pairs = zip(clean, image, strict=True)
+                part.append(_together(name, np.concatenate([measure(a[None], b[None]) for a, b in pairs])))
+            else:
+                part.append(measure(clean, image))
 
     def scored(self, name: str) -> Scored:
         """Return all scores so far."""
         scores = {key: np.concatenate(part) for key, part in self.parts.items()}
-        return Scored(name, **scores, seconds=1e6 * self.seconds / self.pixels)
+        return Scored(name, **scores, seconds=1e6 * self.seconds / self.pixels, in_squares=self.in_squares)
+
+
+def _together(name: str, scores: PerImage) -> PerImage:
+    """Return the score of an image from those of its pieces, which have one size: of PSNR, that of their mean error."""
+    if name != "psnr":
+        return np.asarray(scores.mean(keepdims=True))
+    with np.errstate(divide="ignore"):
+        return np.asarray(-10 * np.log10(np.mean(10 ** (-scores / 10), keepdims=True)))
 
 
 def best_by_psnr(scores: Sequence[Scored]) -> Scored:

@@ -69,15 +69,25 @@ def verdict(scores: Sequence[Scored], *, images: str = "test images", clean: Cle
         f"BCE {_mean(noisy.bce):.4f} -> {_mean(model.bce):.4f}",
         f"excess over the BCE's floor {_mean(noisy.excess_bce):.4f} -> {_mean(model.excess_bce):.4f}",
     )
+    parts = (_in_squares(model.in_squares, against.count, images),) if model.in_squares else ()
     few = () if against.count >= FEW else (_few(against.count, images),)
     lines = (
         f"Noisy -> denoised: {', '.join(measures)}.",
         f"Best classical filter, tuned on validation images: {best.name}, PSNR {_mean(best.psnr):.2f} dB, "
         f"{'' if thin else f'SSIM {_mean(best.ssim):.3f}, '}BCE {_mean(best.bce):.4f}.",
         f"The model is nearer to the clean image than it in {against.wins:,} of {against.count:,} {images}.",
+        *parts,
         *few,
     )
     return Verdict(head, lines)
+
+
+def _in_squares(large: int, count: int, images: str) -> str:
+    are = "is" if large == 1 else "are"
+    return (
+        f"{large:,} of {count:,} {images} {are} too large to be judged whole: up to 16 evenly spaced squares of "
+        "512x512 pixels of each were judged."
+    )
 
 
 def _few(count: int, images: str) -> str:

@@ -18,6 +18,8 @@ from pellucid.images.formats import (
     Form,
     Limits,
     Picture,
+    Size,
+    measure,
     probe,
     read_array,
     read_image,
@@ -26,7 +28,7 @@ from pellucid.images.formats import (
     write_picture,
 )
 from pellucid.images.geometry import as_channels, middle, turned, turned_back
-from pellucid.images.rows import NpyRows, Rows, TiffRows
+from pellucid.images.rows import Rows, TiffRows, open_rows
 
 __all__ = [
     "MARK",
@@ -35,9 +37,9 @@ __all__ = [
     "Image",
     "Layout",
     "Limits",
-    "NpyRows",
     "Picture",
     "Rows",
+    "Size",
     "TiffRows",
     "ValueRange",
     "as_channels",
@@ -48,7 +50,9 @@ __all__ = [
     "gallery",
     "largest",
     "layout_of",
+    "measure",
     "middle",
+    "open_rows",
     "other_files",
     "probe",
     "read_array",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from pellucid.common import PellucidError
@@ -58,31 +59,47 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False, follow
 
 def other_files(folder: Path) -> Counter[str]:
     """Count the files in a folder and below that are no images that pellucid reads, by their endings."""
-    found: Counter[str] = Counter()
-    for path in folder.rglob("*"):
-        if path.suffix.lower() not in SUFFIXES and _is_visible_file(path, folder):
-            found[path.suffix.lower() or "without an ending"] += 1
-    return found
+    return Counter(
+        suffix or "without an ending" for _, suffix, _ in _files(folder, recursive=True) if suffix not in SUFFIXES
+    )
 
 
 def _below(folder: Path, recursive: bool, follow: bool) -> tuple[dict[Path, Path], bool]:
     """Return the images of a folder, each with its path below it, and whether links that lead out were left out."""
     root = folder.resolve()
     found, links = {}, False
-    for path in sorted(folder.rglob("*") if recursive else folder.glob("*")):
-        if path.suffix.lower() not in SUFFIXES or not _is_visible_file(path, folder):
-            continue
+    images = [(parts, link) for parts, suffix, link in _files(folder, recursive) if suffix in SUFFIXES]
+    for parts, link in sorted(images, key=lambda image: [os.path.normcase(part) for part in image[0]]):
+        below = Path(*parts)
+        path = folder / below
         # Folders that are links are not entered, so that files alone can lead out.
-        if path.is_symlink() and not follow and not path.resolve().is_relative_to(root):
+        if link and not follow and not path.resolve().is_relative_to(root):
             links = True
         else:
-            found[path] = path.relative_to(folder)
+            found[path] = below
     return found, links
 
 
-def _is_visible_file(path: Path, folder: Path) -> bool:
-    """Return whether a path below a folder is a file, and neither it nor a folder on the way to it is hidden."""
-    return not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
+def _files(folder: Path, recursive: bool) -> Iterator[tuple[tuple[str, ...], str, bool]]:
+    """Yield the files in a folder that are not hidden: the parts of the path below it, the ending, and if it is a link.
+
+    Of a hundred thousand files, paths would take longer than reading them.
+    """
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting:
+        above = waiting.pop()
+        try:
+            with os.scandir(os.path.join(folder, *above)) as entries:  # noqa: PTH118 - as above
+                inside = [entry for entry in entries if not entry.name.startswith(".")]
+        except PermissionError:
+            continue
+        for entry in inside:
+            parts = (*above, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                if recursive:
+                    waiting.append(parts)
+            elif entry.is_file():
+                yield parts, os.path.splitext(entry.name)[1].lower(), entry.is_symlink()  # noqa: PTH122
 
 
 def _none(where: str, links: bool) -> PellucidError:

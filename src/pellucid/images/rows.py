@@ -1,9 +1,10 @@
-"""Images in files that are read band by band, from the top to the bottom."""
+"""Images in files that are read in parts: in bands of rows from the top to the bottom, or in windows anywhere."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,17 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError
 from pellucid.images.contract import layout_of
 from pellucid.images.formats.npy import LONGEST_HEADER, parse_header
+from pellucid.images.formats.picture import Limits
+from pellucid.images.formats.reading import probe
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
+_LIMITS = Limits()
+
 
 class Rows(Protocol):
-    """An image that is read in bands of rows, from the top to the bottom."""
+    """An image of which parts are read without the rest; values are as they are stored, in the machine's order."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -30,6 +35,96 @@ class Rows(Protocol):
         """Return the rows `begin` to `end`; `begin` never decreases, but to start from the top once more."""
         ...
 
+    def window(self, rows: slice, columns: slice) -> NDArray[Any]:
+        """Return a part of the image; nothing is kept.
+
+        Raises
+        ------
+        PellucidError
+            If the file cannot be read, is damaged, or has changed since it was opened.
+        """
+        ...
+
+
+def open_rows(path: Path, limits: Limits = _LIMITS) -> Rows:
+    """Open a `.npy` or TIFF file to be read in parts.
+
+    Raises
+    ------
+    PellucidError
+        If the file is of another kind, damaged, larger than the limits, or cannot be read in parts.
+    """
+    probe(path, limits)  # a careful reader goes first: tifffile and NumPy trust what a file says of itself
+    if path.suffix.lower() == ".npy":
+        return NpyRows(path)
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as opened:
+            return TiffRows(opened, path)
+    except PellucidError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except Exception as error:  # as above
+        raise PellucidError(f"{path} is not a TIFF file that pellucid reads, or it is damaged: {error}.") from error
+
+
+def _unreadable(path: Path, error: OSError) -> PellucidError:
+    return PellucidError(f"cannot read {path}: {error.strerror or error}.")
+
+
+class _File:
+    """A file that is opened anew for every part, so that thousands need not be open; it must not change meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._stamp = self._now(path.stat())
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    @staticmethod
+    def _now(state: os.stat_result) -> tuple[int, int]:
+        return state.st_size, state.st_mtime_ns
+
+    def open(self) -> BinaryIO:
+        try:
+            file = self.path.open("rb", buffering=0)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        if self._now(os.fstat(file.fileno())) != self._stamp:
+            file.close()
+            raise PellucidError(f"{self.path} has changed since it was opened. Restore it, or begin anew.")
+        return file
+
+    def fill(self, file: BinaryIO, offset: int, target: NDArray[Any]) -> None:
+        """Read the bytes of a contiguous array."""
+        view = target.reshape(-1).view(np.uint8)
+        done = 0
+        file.seek(offset)
+        while done < len(view):
+            count = file.readinto(view[done:])  # type: ignore[attr-defined]  # of `RawIOBase`; at most 2 GB at once
+            if not count:
+                raise PellucidError(f"{self.path} is truncated. Get it again.")
+            done += count
+
+    def window(
+        self, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any], rows: range, columns: range
+    ) -> NDArray[Any]:
+        """Read a part of an array that lies in the file row by row from `offset` on."""
+        pixel = int(np.prod(shape[2:])) * dtype.itemsize
+        part = np.empty((len(rows), len(columns), *shape[2:]), dtype)
+        if not part.size:
+            return part
+        with self.open() as file:
+            if len(columns) == shape[1]:
+                self.fill(file, offset + rows.start * shape[1] * pixel, part)
+            else:
+                for row, line in zip(rows, part, strict=True):
+                    self.fill(file, offset + (row * shape[1] + columns.start) * pixel, line)
+        return part
+
 
 class NpyRows:
     """The rows of an image in a `.npy` file, read by position: a memory map would count as memory in use."""
@@ -38,7 +133,6 @@ class NpyRows:
     inverted = False
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         try:
             with path.open("rb") as file:
                 self.shape, columns_first, self.dtype, self._offset = parse_header(file.read(LONGEST_HEADER))
@@ -47,23 +141,29 @@ class NpyRows:
         if columns_first:
             raise PellucidError(f"{path} is not stored row by row. Save it as a C-ordered array.")
         layout_of(self.shape, self.dtype, str(path))
-        self._stride = int(np.prod(self.shape[1:])) * self.dtype.itemsize
-        if path.stat().st_size < self._offset + self._stride * self.shape[0]:
+        self._file = _File(path)
+        if path.stat().st_size < self._offset + int(np.prod(self.shape)) * self.dtype.itemsize:
             raise PellucidError(f"{path} is truncated: it is shorter than its header says. Get it again.")
 
     def rows(self, begin: int, end: int) -> NDArray[Any]:
         """See `Rows`."""
-        count = (end - begin) * self._stride // self.dtype.itemsize
-        flat = np.fromfile(self._path, self.dtype, count, offset=self._offset + begin * self._stride)
-        return flat.reshape(end - begin, *self.shape[1:])
+        return self.window(slice(begin, end), slice(None))
+
+    def window(self, rows: slice, columns: slice) -> NDArray[Any]:
+        """See `Rows`."""
+        return self._file.window(self._offset, self.shape, self.dtype, *_ranges(self.shape, rows, columns))
 
 
 class TiffRows:
-    """The rows of a TIFF page; a segment (strip or tile) is decoded once and kept as long as it is needed."""
+    """The parts of a TIFF page.
+
+    Strips and tiles that a window touches are decoded for it alone; by `rows`, each is decoded once, and kept as long
+    as it is needed.
+    """
 
     def __init__(self, opened: TiffFile, path: Path) -> None:
-        page = opened.pages.first
-        self._file, self._page, self._path = opened.filehandle, page, path
+        self.page = page = opened.pages.first
+        self._file = _File(path)
         upright = "Orientation" not in page.tags or page.tags["Orientation"].value == 1
         plain = page.photometric in (0, 1, 2) and page.planarconfig == 1 and page.imagedepth == 1 and page.dtype != bool
         if len(opened.pages) != 1 or not upright or not plain or page.dtype is None:
@@ -77,50 +177,71 @@ class TiffRows:
         self.inverted = page.photometric == 0 and np.issubdtype(self.dtype, np.integer)
         # A file in one uncompressed piece is read by position.
         self._plain = page.dataoffsets[0] if page.is_contiguous and page.is_memmappable else None
-        self.depth = (
-            1
-            if self._plain is not None
-            else min(page.tilelength if page.is_tiled else page.rowsperstrip, self.shape[0])
+        self._height, self._width = (
+            (page.tilelength, page.tilewidth)
+            if page.is_tiled
+            else (min(page.rowsperstrip, self.shape[0]), self.shape[1])
         )
-        self._across = -(-page.imagewidth // page.tilewidth) if page.is_tiled else 1
+        self.depth = 1 if self._plain is not None else min(self._height, self.shape[0])
+        self._across = -(-self.shape[1] // self._width)
         self._kept: dict[int, NDArray[Any]] = {}
 
     def rows(self, begin: int, end: int) -> NDArray[Any]:
         """See `Rows`."""
         if self._plain is not None:
-            stride = int(np.prod(self.shape[1:])) * self.dtype.itemsize
-            self._file.seek(self._plain + begin * stride)
-            raw = self._file.read((end - begin) * stride)
-            kind = self.dtype.newbyteorder(self._page.parent.byteorder)
-            if len(raw) < (end - begin) * stride:
-                raise PellucidError(f"{self._path} is truncated. Get it again.")
-            return np.frombuffer(raw, kind).astype(self.dtype).reshape(end - begin, *self.shape[1:])
-        self._kept = {line: band for line, band in self._kept.items() if (line + 1) * self.depth > begin}
+            return self.window(slice(begin, end), slice(None))
+        self._kept = {line: band for line, band in self._kept.items() if (line + 1) * self._height > begin}
         result = np.empty((end - begin, *self.shape[1:]), self.dtype)
-        for line in range(begin // self.depth, -(-end // self.depth)):
+        for line in range(begin // self._height, -(-end // self._height)):
+            top = line * self._height
             if line not in self._kept:
-                self._kept[line] = self._decode(line)
-            top = line * self.depth
-            low, high = max(begin, top), min(end, top + self.depth)
+                self._kept[line] = self._decoded(
+                    range(top, min(top + self._height, self.shape[0])), range(self.shape[1])
+                )
+            low, high = max(begin, top), min(end, top + self._height)
             result[low - begin : high - begin] = self._kept[line][low - top : high - top]
         return result
 
-    def _decode(self, line: int) -> NDArray[Any]:
-        """Decode one line of segments into rows as wide as the image."""
-        page = self._page
-        height = min(self.depth, self.shape[0] - line * self.depth)
-        band = np.empty((height, *self.shape[1:]), self.dtype)
-        for index in range(line * self._across, (line + 1) * self._across):
-            offset, count = page.dataoffsets[index], page.databytecounts[index]
-            self._file.seek(offset)
-            raw = self._file.read(count)
-            try:
-                if not count or len(raw) < count:
-                    raise ValueError("a part of it is missing")
-                decoded, place, _ = page.decode(raw, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)
-            except Exception as error:  # decoders raise nearly anything on damaged bytes
-                raise PellucidError(f"{self._path} is damaged or truncated: {error}.") from error
-            left = place[3]
-            piece = np.asarray(decoded)[0, :height, : self.shape[1] - left]
-            band[:, left : left + piece.shape[1]] = piece.reshape(height, -1, *self.shape[2:])
-        return band
+    def window(self, rows: slice, columns: slice) -> NDArray[Any]:
+        """See `Rows`."""
+        wanted = _ranges(self.shape, rows, columns)
+        if self._plain is None:
+            return self._decoded(*wanted)
+        stored = self.dtype.newbyteorder(self.page.parent.byteorder)
+        return self._file.window(self._plain, self.shape, stored, *wanted).astype(self.dtype, copy=False)
+
+    def _decoded(self, rows: range, columns: range) -> NDArray[Any]:
+        """Decode the strips or tiles that hold a part of the image, and return that part."""
+        part = np.empty((len(rows), len(columns), *self.shape[2:]), self.dtype)
+        with self._file.open() as file:
+            for line in range(rows.start // self._height, -(-rows.stop // self._height)):
+                for place in range(columns.start // self._width, -(-columns.stop // self._width)):
+                    piece = self._segment(file, line * self._across + place)
+                    # Where the two overlap, counted in the image.
+                    top, left = line * self._height, place * self._width
+                    begin, end = max(rows.start, top), min(rows.stop, top + len(piece))
+                    low, high = max(columns.start, left), min(columns.stop, left + piece.shape[1])
+                    part[begin - rows.start : end - rows.start, low - columns.start : high - columns.start] = piece[
+                        begin - top : end - top, low - left : high - left
+                    ]
+        return part
+
+    def _segment(self, file: BinaryIO, index: int) -> NDArray[Any]:
+        """Decode a strip or tile, (height, width) or (height, width, channels)."""
+        page = self.page
+        file.seek(page.dataoffsets[index])
+        count = page.databytecounts[index]
+        try:
+            raw = file.read(count)
+            if not count or len(raw) < count:
+                raise ValueError("a part of it is missing")
+            decoded, _, _ = page.decode(raw, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)
+            piece: NDArray[Any] = np.asarray(decoded)[0]
+            return piece.reshape(*piece.shape[:2], *self.shape[2:])
+        except Exception as error:  # decoders raise nearly anything on damaged bytes
+            raise PellucidError(f"{self._file.path} is damaged or truncated: {error}.") from error
+
+
+def _ranges(shape: tuple[int, ...], rows: slice, columns: slice) -> tuple[range, range]:
+    """Return the rows and columns of an image that slices stand for."""
+    return range(*rows.indices(shape[0])), range(*columns.indices(shape[1]))

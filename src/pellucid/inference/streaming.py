@@ -6,24 +6,20 @@ the input nor the output is ever whole in memory.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError, Report, atomic
+from pellucid.common import Report, atomic
 from pellucid.domain import MEMORY, SIDE, Finding, check_rows
-from pellucid.images import Limits, NpyRows, Rows, TiffRows, layout_of, probe
+from pellucid.images import Limits, Rows, TiffRows, layout_of, open_rows
 from pellucid.inference.denoiser import Denoiser
 from pellucid.inference.memory import Budget
 from pellucid.inference.notes import Notes
 from pellucid.inference.tiling import Tiling
-
-if TYPE_CHECKING:
-    from tifffile import TiffPage
 
 LIMITS = Limits(pixels=2**42, bytes=2**46)
 """Far above those of files that are read whole."""
@@ -63,45 +59,27 @@ def denoise_stream(
         If the file cannot be read in bands, is damaged or refused, or the budget is too small; the text says how much
         it takes.
     """
-    with contextlib.ExitStack() as stack:
-        rows, page = _open(source, stack)
-        tiling = budget.tiling(lambda tiling: _band_bytes(rows, tiling))
-        if notes:
-            notes.found(_check(denoiser, rows))
-            notes.channels(denoiser.card, layout_of(rows.shape, rows.dtype).colours)
-        bands = _bands(denoiser, rows, tiling, report)
-        with atomic(target) as temporary:
-            if page is None:
-                with temporary.open("wb") as file:
-                    np.lib.format.write_array_header_1_0(
-                        file,
-                        {
-                            "descr": np.lib.format.dtype_to_descr(rows.dtype),
-                            "fortran_order": False,
-                            "shape": rows.shape,
-                        },
-                    )
-                    for band in bands:
-                        file.write(np.ascontiguousarray(band).data)
-            else:
-                _write_tiff(temporary, rows, page, bands)
-
-
-def _open(source: Path, stack: contextlib.ExitStack) -> tuple[Rows, TiffPage | None]:
-    probe(source, limits=LIMITS)  # a careful reader goes first: tifffile and NumPy trust what a file says of itself
-    if source.suffix.lower() == ".npy":
-        return NpyRows(source), None
-    import tifffile
-
-    try:
-        opened = stack.enter_context(tifffile.TiffFile(source))
-        return TiffRows(opened, source), opened.pages.first
-    except PellucidError:
-        raise
-    except OSError as error:
-        raise PellucidError(f"cannot read {source}: {error.strerror or error}.") from error
-    except Exception as error:  # as above
-        raise PellucidError(f"{source} is not a TIFF file that pellucid reads, or it is damaged: {error}.") from error
+    rows = open_rows(source, LIMITS)
+    tiling = budget.tiling(lambda tiling: _band_bytes(rows, tiling))
+    if notes:
+        notes.found(_check(denoiser, rows))
+        notes.channels(denoiser.card, layout_of(rows.shape, rows.dtype).colours)
+    bands = _bands(denoiser, rows, tiling, report)
+    with atomic(target) as temporary:
+        if isinstance(rows, TiffRows):
+            _write_tiff(temporary, rows, bands)
+            return
+        with temporary.open("wb") as file:
+            np.lib.format.write_array_header_1_0(
+                file,
+                {
+                    "descr": np.lib.format.dtype_to_descr(rows.dtype),
+                    "fortran_order": False,
+                    "shape": rows.shape,
+                },
+            )
+            for band in bands:
+                file.write(np.ascontiguousarray(band).data)
 
 
 def _band_bytes(rows: Rows, tiling: Tiling) -> int:
@@ -141,9 +119,10 @@ def _bands(denoiser: Denoiser, rows: Rows, tiling: Tiling, report: Report | None
         yield band
 
 
-def _write_tiff(target: Path, rows: Rows, page: Any, bands: Iterator[NDArray[Any]]) -> None:
+def _write_tiff(target: Path, rows: TiffRows, bands: Iterator[NDArray[Any]]) -> None:
     import tifffile
 
+    page = rows.page
     compression = page.compression if page.compression in (5, 8, 32946, 50000) else None
     colours = rows.shape[2] if len(rows.shape) == 3 else 1
     extra: dict[str, Any] = {}

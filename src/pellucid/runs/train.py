@@ -19,7 +19,7 @@ import numpy as np
 
 from pellucid import modelfile
 from pellucid.common import PellucidError, atomic, digest, progress, write_json, write_text
-from pellucid.datasets import Cleanliness, Images, PairedImages, Split, cleanliness, doubt, evenly, load
+from pellucid.datasets import Cleanliness, Images, PairedImages, Split, cleanliness, doubt, evenly, load, piece
 from pellucid.domain import describe
 from pellucid.evaluation import Scored, blind, compare, mean_scores, metrics, pictures, verdict
 from pellucid.images import save_figure
@@ -347,7 +347,7 @@ def _in_time(config: Config, split: Split, minutes: float, say: Say) -> Config:
 def _measured(split: Split, config: Config, changes: Mapping[str, Any], say: Say) -> dict[str, Any]:
     """Return the noise of noisy images alone, and how to learn from them, as measured or as asked for."""
     images = split.train
-    found = inspect([images[int(index)] for index in evenly(len(images), MEASURED)])
+    found = inspect([piece(images, int(index)) for index in evenly(len(images), MEASURED)])
     noise, method, renoise = str(changes.get("noise", "")), config.method, config.renoise
     if not noise:
         if found.clean:
@@ -512,7 +512,7 @@ def _curves(config: Config, split: Split, history: tuple[Epoch, ...]) -> Figure:
     chosen = split.test if config.validate_on == "test" else split.validation
     floor = None
     if loss == "bce":
-        some = [chosen[index][None, ..., : split.channels] for index in range(min(len(chosen), 1000))]
+        some = (piece(chosen, index)[None, ..., : split.channels] for index in range(min(len(chosen), 1000)))
         floor = float(np.mean([metrics.bce(image, image)[0] for image in some]))
     return pictures.curves([epoch.row() for epoch in history], floor, loss, config.validate_on)
 

@@ -8,15 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, generator
-from pellucid.datasets import Images, Split, evenly, sizes, stack, with_noise
-from pellucid.images import Image, turned
+from pellucid.datasets import CACHE_BYTES, Images, Split, evenly, sizes, stack, with_noise
+from pellucid.images import Image, middle, turned
 from pellucid.networks import find
 from pellucid.noise import PAIRED, Batch, Corruption, inspect, parse, unclipped, varies
 from pellucid.training.config import Config
 from pellucid.training.unreadable import Unreadable
 
+SIDE = 512
+"""Of larger images, the middle of this side is measured, in pixels."""
+
 OWN = 64
 """Noisy images, up to so many, whose noise is measured one by one where they differ in it."""
+
+VISITS = 8
+"""Large images that must be decoded whole give their patches of a pass in so many turns: of each, one in eight.
+
+In one turn a training of minutes would see few of them; in more, it would mostly decode.
+"""
+
+MIXED = 16
+"""Where so many images, or more, fit into memory together, one turn mixes well enough."""
 
 MOST_VALIDATION = 2**20
 """Pixels that are validated on, where an epoch is so many steps and not a pass."""
@@ -59,6 +71,7 @@ class Patches:
         # An image gives as many patches as are needed to cover it once, so that all pixels count alike.
         covers = [1] if self.whole else [self._patches_in(*images.size(index)) for index in range(len(images))]
         self._starts = np.cumsum([0, *(covers * (len(images) if self.whole else 1))])
+        self._kept = np.array([images.kept(index) for index in range(len(images))], np.int64)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -86,6 +99,26 @@ class Patches:
         nothing = np.empty((0, *self.shape, self.channels), np.float32)
         return np.concatenate(samples) if samples else nothing, indices[kept]
 
+    def order(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Return all samples in a random order, in which those of images that must be decoded whole lie together.
+
+        Where the images fit into memory together (see `Images.kept`), any order is as likely. Else they are shuffled
+        and divided into groups that fit, and the samples of a group are shuffled.
+        """
+        order = rng.permutation(len(self))
+        kept = self._kept
+        if kept.sum() <= CACHE_BYTES:
+            return order
+        turns = 1 if MIXED * kept.sum() <= len(kept) * CACHE_BYTES else VISITS
+        group = np.stack([_groups(kept, rng.permutation(len(kept))) for _ in range(turns)])
+        image = np.searchsorted(self._starts, order, side="right") - 1
+        # The samples of an image are dealt out to the turns, in their random order.
+        together = np.argsort(image, kind="stable")
+        rank = np.empty(len(order), np.intp)
+        rank[together] = np.arange(len(order)) - self._starts[image[together]]
+        turn = rank * turns // np.diff(self._starts)[image]
+        return order[np.lexsort((group[turn, image], turn))]
+
     def _read(self, epoch: int, indices: NDArray[np.intp]) -> Batch:
         if self._plain:
             return stack(self.images, indices)
@@ -110,6 +143,18 @@ class Patches:
             return patch
         way = int(rng.integers(8))
         return turned(patch, way if patch.shape[0] == patch.shape[1] else way & 3)
+
+
+def _groups(kept: NDArray[np.int64], order: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the number of each image's group: as many as fit into memory together, in an order."""
+    groups = np.empty(len(kept), np.intp)
+    group = used = 0
+    for image, size in zip(order.tolist(), kept[order].tolist(), strict=True):
+        if used and used + size > CACHE_BYTES:
+            group, used = group + 1, 0
+        used += size
+        groups[image] = group
+    return groups
 
 
 class Batches:
@@ -179,10 +224,11 @@ class Batches:
     def _ordered(self, number: int) -> NDArray[np.intp]:
         """Return the order of the samples in a pass."""
         if self._order[0] != number:
-            order = np.arange(self._count)
+            order = np.arange(len(self.patches)) if self._chosen is None else self._chosen
             if self._shuffle:
-                order = generator(self._seed, Stream.ORDER, number).permutation(self._count)
-            self._order = number, order if self._chosen is None else self._chosen[order]
+                drawn = self.patches.order(generator(self._seed, Stream.ORDER, number))
+                order = drawn if self._chosen is None else drawn[np.isin(drawn, order)]
+            self._order = number, order
         return self._order[1]
 
 
@@ -253,5 +299,5 @@ def own_noise(images: Images | Sequence[Image], noise: Corruption) -> Corruption
     """
     if noise == PAIRED or not varies(noise) or len(images) > OWN:
         return unclipped(noise)
-    found = [inspect([images[index]]) for index in range(len(images))]
+    found = [inspect([middle(images[index], SIDE)]) for index in range(len(images))]
     return [unclipped(noise if one.clean or varies(parse(one.noise)) else parse(one.noise)) for one in found]

@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.datasets import ArrayImages, Images, stack
+from pellucid.datasets import CACHE_BYTES, ArrayImages, Images, stack
 from pellucid.images import Image
 from pellucid.noise import Batch
-
-CACHE_BYTES = 2**28
-"""Guesses at whole images are kept in memory up to this many bytes."""
 
 LARGE = 2**20
 """Pixels from which on no whole image is denoised, but what a patch needs of it."""
@@ -77,6 +74,11 @@ class Guesses:
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""
         return self.noisy.size(index)
+
+    def kept(self, index: int) -> int:
+        """See `Images`."""
+        height, width = self.size(index)
+        return 4 * height * width * self.channels if height * width < LARGE else self.noisy.kept(index)
 
     def subset(self, indices: NDArray[np.intp]) -> Guesses:
         """See `Images`."""

@@ -1,8 +1,8 @@
 """Image files of the usual formats: read, and written back as they came."""
 
 from pellucid.images.formats.npy import read_array
-from pellucid.images.formats.picture import Form, Limits, Picture
-from pellucid.images.formats.reading import probe, read_image, read_picture
+from pellucid.images.formats.picture import Form, Limits, Picture, Size
+from pellucid.images.formats.reading import measure, probe, read_image, read_picture
 from pellucid.images.formats.writing import SUFFIXES, write_image, write_picture
 
 __all__ = [
@@ -10,6 +10,8 @@ __all__ = [
     "Form",
     "Limits",
     "Picture",
+    "Size",
+    "measure",
     "probe",
     "read_array",
     "read_image",

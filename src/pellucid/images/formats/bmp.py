@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pellucid.images.formats import palette
 from pellucid.images.formats.metadata import checked_dpi, pillow_options
-from pellucid.images.formats.picture import Form, Limits, Picture, squeezed, without_idle_alpha
+from pellucid.images.formats.picture import Form, Limits, Picture, Size, squeezed, without_idle_alpha
 from pellucid.images.formats.source import Source, decoding, open_with
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def _colours(opened: BmpImageFile) -> NDArray[np.uint8]:
     return np.frombuffer(bytes(stored.palette), np.uint8).reshape(-1, len(stored.rawmode))[:, 2::-1]
 
 
-def size(source: Source, limits: Limits) -> tuple[int, int, int]:
-    """Return height, width and colour channels from the header."""
+def size(source: Source, limits: Limits) -> Size:
+    """Return the size from the header."""
     with decoding(source.name):
         opened = _open(source, limits)
         gray = opened.mode == "P" and palette.is_gray(_colours(opened))
-        return opened.height, opened.width, 1 if gray else _ACCEPTED[opened.mode]
+        return Size(opened.height, opened.width, 1 if gray else _ACCEPTED[opened.mode])
 
 
 def read(source: Source, limits: Limits) -> Picture:

@@ -21,7 +21,7 @@ from pellucid.images.formats.metadata import (
     turned,
     upright_dpi,
 )
-from pellucid.images.formats.picture import Form, Limits, Picture, squeezed
+from pellucid.images.formats.picture import Form, Limits, Picture, Size, squeezed
 from pellucid.images.formats.source import Source, decoding, open_with
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def _open(source: Source, limits: Limits) -> JpegImageFile:
     return open_with(JpegImageFile, source, limits, _ACCEPTED)
 
 
-def size(source: Source, limits: Limits) -> tuple[int, int, int]:
-    """Return height, width and colour channels from the header."""
+def size(source: Source, limits: Limits) -> Size:
+    """Return the size from the header."""
     with decoding(source.name):
         opened = _open(source, limits)
         orientation, _ = split_exif(opened.info.get("exif"))
         height, width = swapped((opened.height, opened.width), orientation)
-        return height, width, _ACCEPTED[opened.mode]
+        return Size(height, width, _ACCEPTED[opened.mode])
 
 
 def read(source: Source, limits: Limits) -> Picture:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images.formats.picture import Form, Limits, Picture
+from pellucid.images.formats.picture import Form, Limits, Picture, Size
 from pellucid.images.formats.source import Source, decoding
 
 LONGEST_HEADER = 2**16
@@ -51,9 +51,9 @@ def parse_header(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], in
     return shape, columns_first, dtype, file.tell()
 
 
-def _header(source: Source, limits: Limits) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+def _header(source: Source, limits: Limits) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     source.file.seek(0)
-    shape, _, dtype, offset = parse_header(source.file.read(LONGEST_HEADER))
+    shape, columns_first, dtype, offset = parse_header(source.file.read(LONGEST_HEADER))
     if dtype.hasobject:
         raise PellucidError(f"{source.name} holds Python objects; expected numbers. Save it with a numeric type.")
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 2, 3, 4)):
@@ -66,20 +66,21 @@ def _header(source: Source, limits: Limits) -> tuple[tuple[int, ...], np.dtype[A
         raise PellucidError(
             f"{source.name} has the type {dtype}; expected bool, uint8, uint16, or floats in [0, 1]. Convert it first."
         )
-    return shape, dtype, offset
+    return shape, columns_first, dtype, offset
 
 
-def size(source: Source, limits: Limits) -> tuple[int, int, int]:
-    """Return height, width and colour channels from the header."""
+def size(source: Source, limits: Limits) -> Size:
+    """Return the size from the header."""
     with decoding(source.name):
-        shape, _, _ = _header(source, limits)
-    return shape[0], shape[1], 3 if len(shape) == 3 and shape[2] > 2 else 1
+        shape, columns_first, dtype, _ = _header(source, limits)
+    colours = 3 if len(shape) == 3 and shape[2] > 2 else 1
+    return Size(shape[0], shape[1], colours, dtype.itemsize, not columns_first and dtype.isnative)
 
 
 def read(source: Source, limits: Limits) -> Picture:
     """Read one image; from a path, it is memory-mapped and read-only. The byte order becomes the machine's."""
     with decoding(source.name):
-        shape, dtype, offset = _header(source, limits)
+        shape, _, dtype, offset = _header(source, limits)
         if source.size < offset + int(np.prod(shape)) * dtype.itemsize:
             raise ValueError("it ends too early")
         if source.path is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -40,6 +40,29 @@ class Limits:
                 f"{name} claims {width}x{height} pixels{so_far}, more than the limit of {self.pixels}. Cut it up first."
             )
         return total
+
+
+class Size(NamedTuple):
+    """What the headers of an image file of one page say of it.
+
+    Attributes
+    ----------
+    height, width : upright, in pixels
+    colours : 1 or 3, alpha not counted
+    itemsize : bytes of a value, once it is decoded
+    parts : whether a part of it can be read without the rest, see `images.open_rows`
+    """
+
+    height: int
+    width: int
+    colours: int
+    itemsize: int = 1
+    parts: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """What its colours take, once they are decoded."""
+        return self.height * self.width * self.colours * self.itemsize
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from pellucid.images.formats.metadata import (
     swapped,
     turned,
 )
-from pellucid.images.formats.picture import Form, Limits, Picture, squeezed
+from pellucid.images.formats.picture import Form, Limits, Picture, Size, squeezed
 from pellucid.images.formats.png_chunks import (
     KEPT,
     LARGEST_PALETTE,
@@ -52,8 +52,8 @@ class PngForm:
     chunks: tuple[tuple[bytes, bytes], ...] = ()
 
 
-def size(source: Source, limits: Limits) -> tuple[int, int, int]:
-    """Return height, width and colour channels; only chunk headers, IHDR, PLTE and eXIf are read."""
+def size(source: Source, limits: Limits) -> Size:
+    """Return the size; only chunk headers, IHDR, PLTE and eXIf are read."""
     header, seen = None, dict[bytes, bytes]()
     largest_wanted = {b"PLTE": LARGEST_PALETTE, b"eXIf": LARGEST_EXIF}
     with decoding(source.name):
@@ -66,7 +66,7 @@ def size(source: Source, limits: Limits) -> tuple[int, int, int]:
             raise ValueError("it has no chunks")
         gray = palette.is_gray(_colours(seen.get(b"PLTE"))) if header.colour_type == 3 else header.colour_type in (0, 4)
     height, width = swapped((header.height, header.width), split_exif(seen.get(b"eXIf"))[0])
-    return height, width, 1 if gray else 3
+    return Size(height, width, 1 if gray else 3, 2 if header.depth == 16 else 1)
 
 
 def read(source: Source, limits: Limits) -> Picture:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.images.depths import largest
-from pellucid.images.formats.picture import Form, Limits, Picture, channels, squeezed
+from pellucid.images.formats.picture import Form, Limits, Picture, Size, channels, squeezed
 from pellucid.images.formats.source import Source, decoding
 
 PLAIN = "values written as decimal numbers (plain PNM) are written as binary ones"
@@ -65,11 +65,11 @@ def _header(source: Source, limits: Limits) -> _Header:
     return _Header(kind, width, height, top, end + 1)
 
 
-def size(source: Source, limits: Limits) -> tuple[int, int, int]:
-    """Return height, width and channels from the header."""
+def size(source: Source, limits: Limits) -> Size:
+    """Return the size from the header."""
     with decoding(source.name):
         header = _header(source, limits)
-    return header.height, header.width, header.samples
+    return Size(header.height, header.width, header.samples, 1 if header.top <= largest(np.uint8) else 2)
 
 
 def read(source: Source, limits: Limits) -> Picture:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, one_line
 from pellucid.images.formats import bmp, jpeg, npy, png, pnm, tiff, webp
-from pellucid.images.formats.picture import Limits, Picture
+from pellucid.images.formats.picture import Limits, Picture, Size
 from pellucid.images.formats.source import open_source
 
 _LIMITS = Limits()
@@ -73,9 +73,12 @@ def read_image(path: str | os.PathLike[str], limits: Limits = _LIMITS) -> NDArra
 
 
 def probe(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) -> tuple[int, int, int]:
-    """Return (height, width, colour channels) of an image file of one page from its headers alone.
+    """Return (height, width, colour channels) of an image file of one page from its headers alone, as `measure`."""
+    return measure(source, limits)[:3]
 
-    The size is the upright one; colour channels are 1 or 3, alpha not counted.
+
+def measure(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) -> Size:
+    """Return the size of an image file of one page, and how it can be read, from its headers alone.
 
     Raises
     ------

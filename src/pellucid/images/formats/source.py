@@ -61,7 +61,7 @@ def open_source(source: str | os.PathLike[str] | bytes, limits: Limits, name: st
     if isinstance(source, bytes):
         yield _recognised(one_line(name or "image"), io.BytesIO(source), len(source), limits, None)
         return
-    path = Path(source)
+    path = source if isinstance(source, Path) else Path(source)
     label = one_line(path if name is None else name)
     with contextlib.ExitStack() as stack:
         try:
@@ -92,8 +92,10 @@ def _recognised(label: str, file: BinaryIO, size: int, limits: Limits, path: Pat
         raise PellucidError(f"{label} is empty (0 bytes); expected an image file.")
     if size > limits.bytes:
         raise PellucidError(f"{label} has {size} bytes, more than the limit of {limits.bytes}. Cut it up first.")
-    with decoding(label):
+    try:
         start = file.read(16)
+    except OSError as error:
+        raise PellucidError(f"cannot read {label}: {error.strerror}. Get a whole copy.") from error
     for kind, signature in _SIGNATURES:
         if signature.match(start):
             return Source(label, file, size, kind, path)

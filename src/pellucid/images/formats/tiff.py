@@ -20,7 +20,7 @@ from pellucid.images.formats import palette
 from pellucid.images.formats import tiff_header as tag
 from pellucid.images.formats import tiff_layout as page_kind
 from pellucid.images.formats.metadata import checked_dpi, checked_icc, swapped, turned
-from pellucid.images.formats.picture import Form, Limits, Picture, channels, squeezed
+from pellucid.images.formats.picture import Form, Limits, Picture, Size, channels, squeezed
 from pellucid.images.formats.source import Source, decoding
 from pellucid.images.formats.tiff_header import Directory, Rational, read_directories
 from pellucid.images.formats.tiff_layout import Layout, layouts
@@ -53,29 +53,34 @@ class TiffForm:
     big: bool = False
 
 
-def _layouts(source: Source, limits: Limits) -> tuple[list[tuple[int, Directory, Layout]], TiffForm]:
+def _layouts(source: Source, limits: Limits) -> tuple[list[tuple[int, Directory, Layout]], TiffForm, int]:
+    """Return the pages, how they are stored, and how many there are with reduced versions."""
     found = read_directories(source.file, source.size)
     every = layouts(source, found, limits)
     pages = tuple(_stored(source.name, directory, layout) for _, directory, layout in every)
-    return every, TiffForm(pages, found.big_endian, found.big)
+    return every, TiffForm(pages, found.big_endian, found.big), len(found.pages)
 
 
-def size(source: Source, limits: Limits) -> list[tuple[int, int, int]]:
-    """Return height, width and colour channels of every page from the directories alone."""
+def size(source: Source, limits: Limits) -> list[Size]:
+    """Return the size of every page from the directories alone."""
     with decoding(source.name):
-        every, _ = _layouts(source, limits)
+        every, _, number = _layouts(source, limits)
         result = []
         for _, directory, layout in every:
-            height, width = swapped((layout.height, layout.width), directory.one(tag.ORIENTATION, 1))
+            orientation = directory.one(tag.ORIENTATION, 1)
+            height, width = swapped((layout.height, layout.width), orientation)
             gray = layout.photometric == page_kind.PALETTE and palette.is_gray(_colours(directory, layout.bits))
-            result.append((height, width, 1 if gray else layout.colours))
+            # A strip or tile of a compressed page is decoded whole, whatever part of it is wanted.
+            direct = layout.compression == page_kind.NONE or layout.fine
+            parts = direct and layout.plain and orientation == 1 and number == 1
+            result.append(Size(height, width, 1 if gray else layout.colours, layout.dtype.itemsize, parts))
     return result
 
 
 def read(source: Source, limits: Limits) -> Picture:
     """Read every page."""
     with decoding(source.name):
-        every, form = _layouts(source, limits)
+        every, form, _ = _layouts(source, limits)
         for _, _, layout in every:
             if layout.compression == page_kind.JPEG:
                 _check_jpegs(source, layout)

@@ -41,6 +41,7 @@ _DTYPES = {
     (3, 32): np.float32,
     (3, 64): np.float64,
 }
+_FINE = 2**22  # bytes of a strip or tile, decoded, up to which a few of them are read in place of the whole page
 _FORMATS = {1: "unsigned", 2: "signed", 3: "floating", 4: "undefined", 5: "complex signed", 6: "complex floating"}
 
 
@@ -67,6 +68,18 @@ class Layout:
     def colours(self) -> int:
         """1 for gray, 3 for colour."""
         return 1 if self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK) else 3
+
+    @property
+    def plain(self) -> bool:
+        """Whether its values are those of the image, or their negative, in order: no palette, planes, bits or JPEG."""
+        gray_or_rgb = self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
+        return gray_or_rgb and not self.planar and self.bits >= 8 and self.compression != JPEG
+
+    @property
+    def fine(self) -> bool:
+        """Whether its strips or tiles are small, so that a part of the page is read by decoding few of them."""
+        height, width = self.tile or (self.rows, self.width)
+        return height * width * self.samples * self.dtype.itemsize <= _FINE
 
 
 def layouts(source: Source, found: Directories, limits: Limits) -> list[tuple[int, Directory, Layout]]:

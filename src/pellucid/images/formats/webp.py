@@ -23,7 +23,7 @@ from pellucid.images.formats.metadata import (
     swapped,
     turned,
 )
-from pellucid.images.formats.picture import Form, Limits, Picture, squeezed, without_idle_alpha
+from pellucid.images.formats.picture import Form, Limits, Picture, Size, squeezed, without_idle_alpha
 from pellucid.images.formats.source import Source, decoding
 
 QUALITY = 95
@@ -85,12 +85,12 @@ def _frame(name: bytes, start: bytes) -> tuple[int, int]:
     return int.from_bytes(start[6:8], "little") & 0x3FFF, int.from_bytes(start[8:10], "little") & 0x3FFF
 
 
-def size(source: Source, limits: Limits) -> tuple[int, int, int]:
-    """Return height, width and 3, from the headers: WebP has no gray."""
+def size(source: Source, limits: Limits) -> Size:
+    """Return the size from the headers: WebP has no gray."""
     with decoding(source.name):
         header = _header(source, limits)
     height, width = swapped((header.height, header.width), split_exif(header.exif)[0])
-    return height, width, 3
+    return Size(height, width, 3)
 
 
 def read(source: Source, limits: Limits) -> Picture:
