@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,10 @@ from conftest import Command
 from pellucid.cli.inspect import training_command
 from pellucid.common.errors import PellucidError
 from pellucid.datasets.strokes import draw_digits
+from pellucid.images import to_unit
 from pellucid.images.formats import read_image, write_image
 from pellucid.noise import Inspection, doubts, inspect
-from pellucid.noise.corruptions import parse
+from pellucid.noise.corruptions import Correlated, parse
 
 Arrays = Sequence[np.ndarray]
 
@@ -140,6 +142,9 @@ def test_noise_that_neighbours_share() -> None:
     assert 0.35 < vertical < 0.6
     assert found.level.sigma == pytest.approx(0.1, rel=0.15)
     assert "Neighbouring pixels share their noise" in said(found)
+    made = parse(found.noise)
+    assert isinstance(made, Correlated)
+    assert (made.across, made.down) == (pytest.approx(1, rel=0.15), pytest.approx(0.6, rel=0.15))
     white = inspect(corrupted(clouds(), "gaussian:0.1"))
     assert max(map(abs, white.level.correlation)) < 0.08
     assert "Neighbouring" not in said(white)
@@ -155,6 +160,8 @@ def test_rows_columns_and_waves() -> None:
     assert (found.rows, found.columns) == (pytest.approx(0.03, rel=0.2), 0)
     assert found.level.sigma == pytest.approx(0.05, rel=0.1)
     assert "Whole rows" in said(found)
+    assert kinds(found.noise) == {"gaussian", "rows"}
+    assert parse(found.noise).parts[1].sigma == pytest.approx(0.03, rel=0.2)
     turned = inspect([image.swapaxes(0, 1) for image in eight_bits(rows)])
     assert (turned.rows, turned.columns) == (0, pytest.approx(found.rows))
     found = inspect(eight_bits(wave))
@@ -185,6 +192,23 @@ def test_twelve_bits_in_sixteen() -> None:
     assert inspect(struck).impulses.shares == (0, pytest.approx(0.05, rel=0.1))
     shifted = inspect([frame << 4 for frame in frames]).values
     assert (shifted.bits, shifted.white, shifted.stretch) == (12, 65535, 1)
+
+
+@pytest.mark.parametrize(
+    "noise", ["gaussian:0.05", "poisson:30", "speckle:0.2", "poisson:50+gaussian:0.05", "gaussian:0.05+rows:0.02"]
+)
+def test_the_noise_of_fewer_bits_as_training_reads_them(noise: str) -> None:
+    """What it adds to clean images is what the noisy ones have, in the full range of their type."""
+    clean = [np.rint(4095 * (0.1 + 0.7 * image)).astype(np.uint16) for image in clouds()]
+    noisy = [parse(noise)(image[None] / np.float32(4095), np.random.default_rng(1))[0] for image in clean]
+    frames = [np.rint(4095 * image).astype(np.uint16) for image in noisy]
+    found = inspect(frames)
+    assert found.values.stretch == pytest.approx(65535 / 4095)
+    assert kinds(found.unit_noise) == kinds(found.noise) == kinds(noise)
+    image, frame = np.stack([to_unit(one) for one in clean]), np.stack([to_unit(one) for one in frames])
+    drawn = parse(found.unit_noise)(image, np.random.default_rng(2))
+    for part in (image < 0.025, image > 0.035):
+        assert (drawn - image)[part].std() == pytest.approx((frame - image)[part].std(), rel=0.06)
 
 
 def test_clean_images_and_what_cannot_be_told() -> None:
@@ -275,7 +299,9 @@ def test_a_folder_of_all_sorts(command: Command, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "broken.png" in done.stderr
-    assert "pellucid train CLEAN_IMAGES --recipe photos --noise gaussian:0.1\n" in done.stdout
+    line = re.search("pellucid train CLEAN_IMAGES --recipe photos --noise gaussian:(.*)\n", done.stdout)
+    assert line
+    assert float(line[1]) == pytest.approx(0.1, rel=0.03)
     done = command("inspect", "scans/a.png", "scans/stack.npy", "scans/deep", "-r", "--json", "found.json")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "found.json").read_text())["images"] == 6

@@ -10,6 +10,7 @@ for each image. Nothing is guessed from an image's content. Results are clipped 
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import re
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, unknown
+from pellucid.noise.correlation import kernel
 
 Batch = NDArray[np.float32]
 """Images: float32, (count, height, width, channels)."""
@@ -101,6 +103,83 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
+class Correlated:
+    """Additive Gaussian noise of which neighbours share a part, as after demosaicing, scaling or blurring.
+
+    It is white noise blurred by a Gaussian of `across` pixels from left to right and `down` pixels from top to bottom,
+    of the deviation `sigma` once it is blurred. Neighbours are correlated by exp(-1 / (4 length**2)): see
+    `pellucid.noise.correlation`. A length of 0 leaves them uncorrelated in its direction.
+    """
+
+    sigma: Strength
+    across: float
+    down: float
+    clip: bool = True
+
+    def __post_init__(self) -> None:
+        _check("correlated", self.sigma, "sigma, in units of the [0, 1] range", 0, 10)
+        for length in (self.across, self.down):
+            _check("correlated", length, "length of the blur, in pixels", 0, 20)
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`."""
+        from scipy.ndimage import correlate1d
+
+        sigma = _draw(self.sigma, len(images), rng)
+        count, height, width, channels = images.shape
+        # A canvas that is larger by the reach of the blur, so that borders are like the middle.
+        blur = kernel(self.down), kernel(self.across)
+        more = [len(weights) - 1 for weights in blur]
+        noise = rng.standard_normal((count, height + more[0], width + more[1], channels), dtype=np.float32)
+        if not noise.size:
+            return images.copy()
+        for axis, weights in enumerate(blur, 1):
+            noise = correlate1d(noise, weights, axis=axis, mode="constant")
+        top, left = more[0] // 2, more[1] // 2
+        return _finish(images + sigma * noise[:, top : top + height, left : left + width], self.clip)
+
+    def __str__(self) -> str:
+        length = _number(self.across) + ("" if self.across == self.down else f"x{_number(self.down)}")
+        return f"correlated:{_number(self.sigma)}/{length}{_tail(self.clip)}"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Every row of pixels is shifted by one number `sigma * N(0, 1)`, the same in all channels."""
+
+    sigma: Strength
+    clip: bool = True
+
+    def __post_init__(self) -> None:
+        _check("rows", self.sigma, "sigma, in units of the [0, 1] range", 0, 10)
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`."""
+        return _finish(images + _draw(self.sigma, len(images), rng) * _normal(images[:, :, :1, :1], rng), self.clip)
+
+    def __str__(self) -> str:
+        return f"rows:{_number(self.sigma)}{_tail(self.clip)}"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Every column of pixels is shifted by one number `sigma * N(0, 1)`, the same in all channels."""
+
+    sigma: Strength
+    clip: bool = True
+
+    def __post_init__(self) -> None:
+        _check("columns", self.sigma, "sigma, in units of the [0, 1] range", 0, 10)
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`."""
+        return _finish(images + _draw(self.sigma, len(images), rng) * _normal(images[:, :1, :, :1], rng), self.clip)
+
+    def __str__(self) -> str:
+        return f"columns:{_number(self.sigma)}{_tail(self.clip)}"
+
+
+@dataclass(frozen=True)
 class Speckle:
     """Multiplicative noise, `x * (1 + sigma * N(0, 1))`, as in radar and ultrasound images."""
 
@@ -178,6 +257,44 @@ class Masking:
 
 
 @dataclass(frozen=True)
+class Jpeg:
+    """Every image is written as JPEG, and read back: clipped to [0, 1], rounded to 8 bits, and quantised in blocks.
+
+    Colours are halved in resolution, as Pillow does unless told otherwise.
+    """
+
+    quality: Strength
+
+    def __post_init__(self) -> None:
+        _check("jpeg", self.quality, "Pillow's quality", 1, 100)
+        if any(end != int(end) for end in self._ends):
+            raise PellucidError(f"jpeg expects whole numbers for its quality; got {self.quality}.")
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        return (
+            (self.quality.low, self.quality.high) if isinstance(self.quality, Range) else (self.quality, self.quality)
+        )
+
+    def __call__(self, images: Batch, rng: np.random.Generator) -> Batch:
+        """See `Corruption`. From a range of qualities, whole numbers are drawn."""
+        from PIL import Image
+
+        result = np.empty(images.shape, np.float32)
+        for image, made in zip(np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8), result, strict=True):
+            low, high = self._ends
+            quality = int(rng.integers(int(low), int(high), endpoint=True))
+            file = io.BytesIO()
+            Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(file, "JPEG", quality=quality)
+            with Image.open(file) as picture:
+                made[...] = np.asarray(picture, np.float32).reshape(image.shape) / 255
+        return result
+
+    def __str__(self) -> str:
+        return f"jpeg:{_number(self.quality)}"
+
+
+@dataclass(frozen=True)
 class Chain:
     """Several corruptions, one after the other."""
 
@@ -234,12 +351,19 @@ UNKNOWN = Unknown()
 
 KINDS: dict[str, Callable[..., Corruption]] = {
     "gaussian": Gaussian,
+    "correlated": Correlated,
+    "rows": Rows,
+    "columns": Columns,
     "salt-pepper": SaltPepper,
     "poisson": Poisson,
     "speckle": Speckle,
     "mask": Masking,
+    "jpeg": Jpeg,
 }
 """The corruptions, by their name in the text that `parse` reads."""
+
+_NEVER_LEAVE = (SaltPepper, Masking, Jpeg)
+"""Kinds whose results lie within [0, 1] if the images do: there is nothing to clip."""
 
 
 def varies(corruption: Corruption) -> bool:
@@ -252,7 +376,7 @@ def unclipped(corruption: Corruption) -> Corruption:
     """Return the corruption with values outside [0, 1] kept: what it adds is then zero on average."""
     if isinstance(corruption, Chain):
         return Chain(tuple(map(unclipped, corruption.parts)))
-    if isinstance(corruption, Gaussian | Speckle | Poisson):
+    if isinstance(corruption, Gaussian | Correlated | Rows | Columns | Speckle | Poisson):
         return dataclasses.replace(corruption, clip=False)
     return corruption
 
@@ -261,8 +385,9 @@ def parse(text: str | Corruption) -> Corruption:
     """Read a corruption: `KIND:STRENGTH`, several joined by `+`.
 
     A strength is a number (`0.5`), a fraction (`25/255`) or a range from which one is drawn for each image (`0.1-0.6`);
-    `:unclipped` after it keeps values outside [0, 1]. `paired` and `unknown` cannot be joined with others: see `Paired`
-    and `Unknown`. A corruption is returned as it is.
+    `:unclipped` after it keeps values outside [0, 1]. After the strength of `correlated` comes the length of its blur
+    in pixels: `0.1/0.68`, or `0.1/0.68x0.3`, horizontal and vertical. `paired` and `unknown` cannot be joined with
+    others: see `Paired` and `Unknown`. A corruption is returned as it is.
 
     Raises
     ------
@@ -284,11 +409,25 @@ def _parse_one(text: str) -> Corruption:
         raise unknown("noise", name, KINDS)
     strength, _, flag = rest.partition(":")
     kind = KINDS[name]
-    if flag and (flag != "unclipped" or kind in (SaltPepper, Masking)):
+    if flag and (flag != "unclipped" or kind in _NEVER_LEAVE):
         raise PellucidError(f"noise {text!r}: {flag!r} is not understood; expected {name}:STRENGTH.")
-    value = _parse_strength(text, strength)
-    made: Corruption = kind(value, False) if flag else kind(value)
+    lengths: tuple[float, ...] = ()
+    if kind is Correlated:
+        strength, slash, length = strength.rpartition("/")
+        lengths = _parse_lengths(text, length if slash else "")
+    made: Corruption = kind(_parse_strength(text, strength), *lengths, **({"clip": False} if flag else {}))
     return made
+
+
+def _parse_lengths(text: str, written: str) -> tuple[float, float]:
+    across, both, down = written.partition("x")
+    try:
+        return float(across), float(down if both else across)
+    except ValueError:
+        raise PellucidError(
+            f"noise {text!r} has no length that can be read; expected correlated:SIGMA/LENGTH, as in "
+            "correlated:0.1/0.68, or two lengths, horizontal and vertical, as in correlated:0.1/0.68x0.3."
+        ) from None
 
 
 def _parse_strength(text: str, strength: str) -> Strength:

@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from pellucid.noise.families import black_mean
 from pellucid.noise.findings import Inspection
-from pellucid.noise.level import NONE, UNCLEAR
+from pellucid.noise.level import CORRELATED, NONE, UNCLEAR
 from pellucid.noise.patches import WINDOW
 
 _FEWEST = 2000  # pixels
 _CLIPPED = 0.01  # share of the values at an end of the range that matters
 _BIASED = 0.02  # level of noise whose clipping matters
-_CORRELATED = 0.15
 _FAINT = 0.012  # level up to which texture passes for noise
 _FINE = 0.02  # level up to which correlation may as well be fine texture
 _BLOCKS = 1.15
@@ -84,18 +83,21 @@ def _of_clipping(found: Inspection) -> list[str]:
 def _of_pattern(found: Inspection) -> list[str]:
     texts = []
     horizontal, vertical = found.level.correlation
-    if max(abs(horizontal), abs(vertical)) > _CORRELATED:
+    if max(abs(horizontal), abs(vertical)) > CORRELATED:
         cause = " (or it is fine texture)" if (found.level.sigma or 0) < _FINE else ""
+        alike = (
+            "the recommended noise is like it, but blind-spot training fails on it."
+            if "correlated:" in found.noise
+            else "the recommended noise is not like it, and blind-spot training fails on it."
+        )
         texts.append(
-            f"Neighbouring pixels share their noise, correlation {horizontal:.2f} and {vertical:.2f}{cause}: noise "
-            "drawn pixel by pixel is not like it, blind-spot training fails on it, and its level is rather higher than "
-            "measured."
+            f"Neighbouring pixels share their noise, correlation {horizontal:.2f} and {vertical:.2f}{cause}: {alike}"
         )
     for name, level in (("rows", found.rows), ("columns", found.columns)):
         if level:
             texts.append(
-                f"Whole {name} are shifted, by {level:.2g} on average: no kind of noise to train with is like that; "
-                "subtract it first, or train on pairs."
+                f"Whole {name} are shifted, by {level:.2g} on average: the recommended noise is like that, but "
+                "blind-spot training fails on it."
             )
     if found.wave:
         texts.append(

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.noise.correlation import blur_length
 from pellucid.noise.impulses import Impulses
 from pellucid.noise.level import NONE, UNCLEAR, Interval, Level
 from pellucid.noise.values import Values
@@ -23,7 +24,8 @@ _UNITS = {
     "poisson+gaussian": "photons at white",
     "speckle": "relative to the pixel",
 }
-_USUAL = "gaussian:0.02-0.2"  # recommended where no noise was found: mild noise to add to clean images
+_USUAL = (0.02, 0.2)  # sigma, recommended where no noise was found: mild noise to add to clean images
+_ALIKE = 0.04  # correlations that differ by less count as equal, and below it, as none
 _BESIDE_IMPULSES = 0.015  # up to this level, other noise does not matter where there are impulses
 _LARGE = 64  # pixels a side; larger images are trained on in patches
 
@@ -61,13 +63,27 @@ class Inspection:
 
     @property
     def noise(self) -> str:
-        """The noise as `parse` reads it; a usual one for images that have none."""
-        return "+".join(part for part in (self._spread_noise(), self._impulse_noise()) if part) or _USUAL
+        """The noise as `parse` reads it, where white is `values.white`; a usual one for images that have none."""
+        return self._noise(1.0)
+
+    @property
+    def unit_noise(self) -> str:
+        """The same for images as training reads them (`images.to_unit`), where white is the type's largest value.
+
+        Of 16-bit images that use fewer bits, values are then smaller by `values.stretch`. So are the deviations of all
+        noise that is added; the variance x / peak of photons at x is so for a `peak` that is larger by `stretch`.
+        """
+        return self._noise(self.values.stretch)
+
+    @property
+    def measured(self) -> bool:
+        """Whether `noise` was measured; else it is a usual one."""
+        return bool(self._parts(1.0))
 
     @property
     def clean(self) -> bool:
         """Whether nothing was found that a network could learn to remove."""
-        return self.level.kind == NONE and not any(self.impulses.shares)
+        return self.level.kind == NONE and not self.measured
 
     @property
     def large(self) -> bool:
@@ -79,7 +95,7 @@ class Inspection:
         """The mode of training that fits, in a sentence that ends with a colon; what trains like that may follow."""
         if self.clean:
             return "Train on these images as the clean ones, with noise of the strength that you expect:"
-        if self.level.kind == UNCLEAR and not any(self.impulses.shares):
+        if not self.measured:
             return "Train on clean images of the same kind; this noise is a usual one, not one that was measured:"
         return "Train on clean images of the same kind, with this noise added:"
 
@@ -87,18 +103,34 @@ class Inspection:
         """Return all as plain numbers, texts and lists, with the noise to train against."""
         return {**dataclasses.asdict(self), "noise": self.noise}
 
-    def _spread_noise(self) -> str:
-        level = self.level
+    def _noise(self, stretch: float) -> str:
+        low, high = (_round(sigma / stretch) for sigma in _USUAL)
+        return "+".join(self._parts(stretch)) or f"gaussian:{low}-{high}"
+
+    def _parts(self, stretch: float) -> list[str]:
+        """Return the corruptions to chain, for images whose values are divided by `stretch`."""
+        lines = ("rows", self.rows), ("columns", self.columns)
+        shifts = [f"{name}:{_round(sigma / stretch)}{self._tail}" for name, sigma in lines if sigma]
+        return [part for part in (*self._spread_noise(stretch), *shifts, self._impulse_noise()) if part]
+
+    @property
+    def _tail(self) -> str:
+        return "" if self.clipped else ":unclipped"
+
+    def _spread_noise(self, stretch: float) -> list[str]:
+        level, tail = self.level, self._tail
         if level.sigma is None or level.strength is None or level.strength_interval is None or level.kind == NONE:
-            return ""
+            return []
         if any(self.impulses.shares) and level.sigma < _BESIDE_IMPULSES:
-            return ""
-        tail = "" if self.clipped else ":unclipped"
-        low, high = map(_round, _widened(level.strength_interval))
-        strength = f"{low}-{high}" if self.differ and low != high else _round(level.strength)
+            return []
+        scale = {"gaussian": 1 / stretch, "speckle": 1.0}.get(level.kind, stretch)
+        low, high = (_round(scale * end) for end in _widened(level.strength_interval))
+        strength = f"{low}-{high}" if self.differ and low != high else _round(scale * level.strength)
         if level.steady:
-            return f"poisson:{strength}{tail}+gaussian:{_round(level.steady)}{tail}"
-        return f"{level.kind}:{strength}{tail}"
+            return [f"poisson:{strength}{tail}", f"gaussian:{_round(level.steady / stretch)}{tail}"]
+        if level.kind == "gaussian" and level.correlated:
+            return [f"correlated:{strength}/{_lengths(level.correlation)}{tail}"]
+        return [f"{level.kind}:{strength}{tail}"]
 
     def _impulse_noise(self) -> str:
         (pepper, salt), judged = self.impulses.shares, self.impulses.judged
@@ -136,6 +168,14 @@ class Inspection:
         return tuple(pairs)
 
 
+def _lengths(correlation: tuple[float, float]) -> str:
+    """Return the lengths of the blur, as `parse` reads them, that correlates neighbours so."""
+    across, down = (one if one > _ALIKE else 0.0 for one in correlation)
+    if abs(across - down) < _ALIKE:
+        return _round(blur_length((across + down) / 2))
+    return f"{_round(blur_length(across))}x{_round(blur_length(down))}"
+
+
 def _widened(interval: Interval) -> Interval:
     """Widen an interval that holds four in five to one that holds nearly all, if they are evenly spread."""
     more = (interval[1] - interval[0]) / 8
@@ -153,5 +193,5 @@ def _bits(bits: int) -> str:
 
 
 def _round(value: float) -> str:
-    """Return a number with two significant digits, as `parse` reads it."""
-    return f"{float(f'{value:.2g}'):.10g}" if value < 1e9 else "1000000000"
+    """Return a number with three significant digits, as `parse` reads it."""
+    return f"{float(f'{value:.3g}'):.10g}" if value < 1e9 else "1000000000"

@@ -22,11 +22,13 @@ NONE, UNCLEAR = "none", "unclear"
 LEAST = 0.004
 """Noise below this level, one gray value of 256, counts as none."""
 
+CORRELATED = 0.15
+"""From this correlation of neighbours on, noise counts as correlated."""
+
 _LEAST_ANYWHERE = 0.008  # the same for the noisiest tenth of the parts
 _STILL = 0.05  # from this share of patches of one single value on, noise is taken to spare them
 _TEXTURE = 0.1  # from this correlation on, what varies may be texture
 _UNLIKE = 0.1  # parts whose flat patches are so much more correlated than usual are left out as texture
-_CORRELATED = 0.15  # from this correlation on, the variance that was subtracted with the slopes is put back
 _BETTER, _MARGIN = 0.75, 0.005  # another kind must cost at most this share of `gaussian`'s cost, less the margin
 _POOR, _MIXED_BETTER = 0.03, 0.6  # cost above which a mixture is tried, and the share of it that the mixture may cost
 _GROWING, _STEADY = 0.3, 0.12  # least share of the variance, at the mean brightness, of each part of a mixture
@@ -60,6 +62,11 @@ class Level:
     flat: tuple[tuple[float, float], ...] = ()
     one_brightness: bool = False
 
+    @property
+    def correlated(self) -> bool:
+        """Whether neighbours share a part of their noise."""
+        return max(self.correlation) > CORRELATED
+
 
 @dataclass(frozen=True)
 class Brightness:
@@ -88,7 +95,8 @@ def estimate_level(images: Sequence[Sequence[Part]], brightness: Brightness, cli
         return Level(NONE, 0.0, (0.0, 0.0), 0.0, 0.0, (0.0, 0.0)) if still else Level(UNCLEAR)
     likeness = np.median([_correlation(part) for image in known for part in image], axis=0)
     horizontal, vertical, factor = true_correlation(likeness)
-    if max(abs(horizontal), abs(vertical)) > _CORRELATED:
+    if max(abs(horizontal), abs(vertical)) > CORRELATED:
+        # The variance that was subtracted with the slopes is put back.
         known = [[tuple(flat.times(factor) for flat in part) for part in image] for image in known]
     parts = [part for image in known for part in image]
     kind = _choose(parts, brightness, clip)

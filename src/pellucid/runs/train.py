@@ -356,7 +356,7 @@ def _measured(split: Split, config: Config, changes: Mapping[str, Any], say: Say
                 "you know better, or learn from these images as the clean ones.",
                 argument="noise",
             )
-        noise = str(UNKNOWN) if unclear(found) else found.noise
+        noise = str(UNKNOWN) if unclear(found) else found.unit_noise
         if unclear(found):
             renoise = False
             say(
