@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.common.errors import PellucidError
-from pellucid.datasets import ArrayImages, load
+from pellucid.common import PellucidError, Stream
+from pellucid.datasets import ArrayImages, load, noisy_copies
 from pellucid.datasets.sources import Images
 from pellucid.datasets.split import assemble
 from pellucid.evaluation.classical import Median
 from pellucid.evaluation.compare import compare, evaluate, tune_classical
 from pellucid.evaluation.verdict import verdict
 from pellucid.images import write_image
+from pellucid.noise import parse
 
 RNG = np.random.default_rng(0)
 SMOOTH = np.cumsum(RNG.normal(0, 0.02, (20, 32, 32)), axis=2).clip(-0.5, 0.5).astype(np.float32) + 0.5
@@ -23,6 +24,9 @@ class Untouchable(ArrayImages):
 
     def batch(self, indices: object) -> object:  # type: ignore[override]
         raise AssertionError("test images were used to choose")
+
+    def window(self, *parts: object) -> object:  # type: ignore[override]
+        return self.batch(parts)
 
 
 def identity(image: np.ndarray) -> np.ndarray:
@@ -110,3 +114,24 @@ def test_a_single_validation_image_that_vanished_is_named(tmp_path: Path, monkey
         evaluate({"same": identity}, split.validation, "gaussian:0.1")
     with pytest.raises(PellucidError, match="no validation images"):
         tune_classical(split.validation.subset(np.arange(0)), "gaussian:0.1")
+
+
+def test_a_large_image_counts_once_by_its_squares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.datasets.pieces.WHOLE", 400)
+    monkeypatch.setattr("pellucid.datasets.pieces.SIDE", 8)
+    large = ArrayImages(np.kron(SMOOTH[:2], np.ones((1, 3, 3), SMOOTH.dtype)))
+    shown = []
+    noisy, same = evaluate(
+        {"identity": identity}, large, "gaussian:0.1", watch=lambda clean, seen: shown.append((clean, seen))
+    )
+    assert noisy.in_squares == same.in_squares == 2
+    assert len(noisy.psnr) == len(noisy.ssim) == 2
+    assert np.array_equal(noisy.psnr, same.psnr)
+    assert [clean.shape for clean, _ in shown] == [(1, 8, 8, 1)] * 2
+    pairs = [noisy_copies(large, index, parse("gaussian:0.1"), 0, Stream.TEST) for index in range(2)]
+    errors = [np.mean(np.square(clean - np.clip(spoiled, 0, 1), dtype=np.float64)) for clean, spoiled in pairs]
+    assert noisy.psnr == pytest.approx(-10 * np.log10(errors), abs=1e-4)
+    said = str(verdict([noisy, same, same]))
+    assert "2 of 2 test images are too large to be judged whole" in said
+    small = evaluate({"a": identity, "b": identity}, ArrayImages(SMOOTH[:, :16, :16]), "gaussian:0.1")
+    assert "too large" not in str(verdict(small))

@@ -27,7 +27,7 @@ PARTLY = 2**22
 CHECKED = 2**28
 """Pixels of a folder's files that are decoded at once, so that bad files are found before a training, not after it."""
 
-CHECKED_FILES = 4096
+CHECKED_FILES = 2048
 """Files that are decoded at once, at the most: of small ones, opening them takes longer than decoding."""
 
 LEFT_OUT = 0.5
