@@ -96,9 +96,11 @@ def part(groups: NDArray[np.intp], share: float, seed: int) -> tuple[NDArray[np.
     order = generator(seed, Stream.SPLIT).permutation(len(members))
     wanted = min(max(round(len(groups) * share), 1), len(groups) - 1)
     held: list[int] = []
-    for group in order:
-        if members[held].sum() + members[group] <= wanted:
-            held.append(int(group))
+    taken = 0
+    for group, size in zip(order.tolist(), members[order].tolist(), strict=True):
+        if taken + size <= wanted:
+            held.append(group)
+            taken += size
     chosen = np.isin(groups, held or [order[np.argmin(members[order])]])
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
