@@ -9,6 +9,11 @@ ifneq ($(wildcard ../shared/datasets),)
 export PELLUCID_DATA ?= $(abspath ../shared/datasets)
 endif
 
+# On JAX the first training of a process would compile for half a minute what others have compiled before. With a size
+# the cache is locked, so that no process reads what another has half written.
+COMPILED := JAX_COMPILATION_CACHE_DIR=$(abspath .build/jax) JAX_COMPILATION_CACHE_MAX_SIZE=1000000000 \
+	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
+
 .PHONY: demo test lint unit jax wheel bench clean
 
 demo: $(VENV)/.train  ## train a denoiser, judge it, draw it
@@ -26,7 +31,7 @@ unit: $(VENV)/.test
 	$(PYTEST)
 
 jax: $(VENV)/.test  ## the contracts once more on the second backend
-	KERAS_BACKEND=jax $(PYTEST) -q -m "keras and not one_backend"
+	KERAS_BACKEND=jax $(COMPILED) $(PYTEST) -q -m "keras and not one_backend"
 
 wheel: $(VENV)/.test  ## the built wheel denoises in an environment without Keras
 	rm -rf .build && $(BIN)/python -m build --wheel --outdir .build

@@ -239,7 +239,7 @@ def judge(folder: Path, run: Path, test: Sequence[Page], learnt: set[int], read:
         for index in range(min(4, len(split.validation)))
     ]
     clean, noisy = ([middle(image, TUNING_SIDE) for image in column] for column in zip(*copies, strict=True))
-    paper = tune(BACKGROUNDS, clean, noisy)
+    paper, _ = tune(BACKGROUNDS, clean, noisy)
     methods = {denoiser.card.network: denoiser, str(paper): paper, **tune_classical(split.validation, PAIRED)}
     scores = evaluate(methods, split.test, PAIRED)
     pixels = np.array([np.prod(split.test.size(index)) for index in range(len(test))])

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.images.formats import write_image
+from pellucid.training import RECIPES
 
 SIDE = 256
 
@@ -32,7 +33,8 @@ def watch():
         most = max(most, next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")))
         time.sleep(0.02)
 threading.Thread(target=watch, daemon=True).start()
-train(sys.argv[1], out=sys.argv[2], epochs=1, network="swift:widths=4/4,depth=1")
+data, out, noise, patch = sys.argv[1:]
+train(data, out=out, noise=noise, patch=int(patch), epochs=1, network="swift:widths=4/4,depth=1")
 print(most / 1024)
 """
 
@@ -44,13 +46,13 @@ def images(count: int, seed: int = 0) -> np.ndarray:
     return np.kron(corners, np.ones((1, 32, 32), np.uint8))[:, :SIDE, :SIDE]
 
 
-def mapped(folder: Path, count: int) -> Path:
-    """Write `count` images as one array, group by group; return its path."""
+def mapped(folder: Path, count: int, kind: type = np.uint8) -> Path:
+    """Write `count` images as one array of 8 or 16 bits, group by group; return its path."""
     path = folder / "images.npy"
-    array = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIDE, SIDE))
+    array = np.lib.format.open_memmap(path, "w+", kind, (count, SIDE, SIDE))
     for start in range(0, count, 256):
         stop = min(start + 256, count)
-        array[start:stop] = images(stop - start, start)
+        array[start:stop] = images(stop - start, start) * kind(np.iinfo(kind).max // 255)
     array.flush()
     return path
 
@@ -64,21 +66,38 @@ def files(folder: Path, count: int) -> Path:
     return place
 
 
+def deep(folder: Path, count: int) -> Path:
+    """Write `count` images as one array of 16 bits."""
+    return mapped(folder, count, np.uint16)
+
+
+KINDS = {"array": (mapped, 1), "deep": (deep, 2), "folder": (files, 1)}
+"""What writes the images, and the bytes of a pixel."""
+
+
 def main() -> None:
     """Train on each, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 4000, 16000], help="images in the data sets")
-    parser.add_argument("--kinds", nargs="+", choices=("array", "folder"), default=["array", "folder"])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["array", "folder"])
+    parser.add_argument("--noise", default=RECIPES["photos"].noise, help="to learn to remove")
+    parser.add_argument(
+        "--patch", type=int, default=64, help="side of the patches to learn from; 256 takes images whole"
+    )
     given = parser.parse_args()
-    print("pixels are 8 bit, an image is 256x256")
+    print("pixels are 8 bit, those of `deep` 16; an image is 256x256")
     for kind in given.kinds:
+        write, size = KINDS[kind]
         for count in given.counts:
             with tempfile.TemporaryDirectory() as name:
-                source = (mapped if kind == "array" else files)(Path(name), count)
-                command = [sys.executable, "-c", CHILD, str(source), f"{name}/run"]
+                source = write(Path(name), count)
+                command = [sys.executable, "-c", CHILD, str(source), f"{name}/run", given.noise, str(given.patch)]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
             used = float(done.stdout.split()[-1])
-            print(f"{kind:7s} {count:7,d} images, {count * SIDE * SIDE / 1e6:8,.0f} MB: {used:7,.0f} MB", flush=True)
+            print(
+                f"{kind:7s} {count:7,d} images, {size * count * SIDE * SIDE / 1e6:8,.0f} MB: {used:7,.0f} MB",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

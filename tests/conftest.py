@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,10 @@ import pytest
 from filelock import FileLock
 
 from pellucid.cli import main
+from pellucid.datasets import NAMED, Split, load
+from pellucid.datasets.split import assemble
 from pellucid.datasets.strokes import draw_digits
-from stopped import SIZES
+from stopped import SIZES, interrupted
 
 REAL = Path(os.environ.get("PELLUCID_DATA") or Path(__file__).parents[2] / "shared" / "datasets")
 
@@ -75,6 +79,27 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     return run
 
 
+@pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the named data sets 40 validation and 300 test images, the first ones: to judge all takes a minute.
+
+    `strokes` repeats 700 digits in place of drawing 70,000, which takes ten seconds.
+    """
+
+    def fewer(*arguments: object, **options: object) -> Split:
+        split = load(*arguments, **options)  # type: ignore[arg-type]
+        if split.name not in NAMED:
+            return split
+        validation, test = split.validation.subset(np.arange(40)), split.test.subset(np.arange(300))
+        return assemble(split.name, split.train, validation, test, split.training_part, split.place)
+
+    images, labels = draw_digits(700)
+    strokes = np.tile(images, (100, 1, 1)), np.tile(labels, 100)
+    monkeypatch.setattr("pellucid.datasets.catalogue._strokes", lambda: strokes)
+    for module in ("pellucid.datasets", "pellucid.runs.train"):
+        monkeypatch.setattr(import_module(module), "load", fewer)
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An .npz of 1,200 training and 60 test digits."""
@@ -121,11 +146,11 @@ def photo() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
-    """A data set with few test images."""
+    """A data set with few images: 403 to train, 37 to validate and 8 to test."""
 
     def make(folder: Path) -> None:
         with np.load(digits) as arrays:
-            np.savez(folder / "small.npz", x_train=arrays["x_train"], x_test=arrays["x_test"][:8])
+            np.savez(folder / "small.npz", x_train=arrays["x_train"][:440], x_test=arrays["x_test"][:8])
 
     return made_once("small", tmp_path_factory, make) / "small.npz"
 
@@ -139,3 +164,14 @@ def whole(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
 
     return made_once("whole", tmp_path_factory, make) / "run"
+
+
+@pytest.fixture
+def stopped(small: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    """The run `whole` as Ctrl-C after its second epoch left it: a copy of its own for each test."""
+
+    def make(folder: Path) -> None:
+        interrupted(small, folder / "run", checkpoint_every=0)
+
+    folder = made_once("stopped", tmp_path_factory, make)
+    return shutil.copytree(folder / "run", tmp_path / "run")

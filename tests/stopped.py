@@ -9,7 +9,17 @@ from pathlib import Path
 
 from pellucid.runs.train import train
 
-SIZES = ("--epochs", "3", "--batch-size", "32", "--limit", "640", "--learning-rate", "0.01", "--checkpoint-every", "0")
+SETTINGS = {
+    "network": "swift:widths=8/16,depth=1",
+    "epochs": 3,
+    "batch_size": 16,
+    "limit": 384,
+    "learning_rate": 0.01,
+}
+"""Of a training that takes little but has all that a resumed one must get right: normalisation, both optimizers."""
+
+SIZES = (*(f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()), "--checkpoint-every=0")
+"""The same as options of the command."""
 
 
 def results(run: Path) -> tuple[str, list[dict[str, str]], str]:
@@ -30,7 +40,6 @@ def interrupted(data: Path, out: Path, behind: str = "epoch 2/", **changes: obje
         if line.startswith(behind):
             signal.raise_signal(signal.SIGINT)
 
-    settings = {"epochs": 3, "batch_size": 32, "limit": 640, "learning_rate": 0.01, **changes}
-    run = train(data, out=out, say=say, **settings)
+    run = train(data, out=out, say=say, **{**SETTINGS, **changes})
     assert run.interrupted
     return said

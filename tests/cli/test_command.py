@@ -18,8 +18,9 @@ from PIL import Image
 from conftest import Command, run_command
 from pellucid.cli import main
 from pellucid.images.formats import read_image, write_image
+from stopped import SETTINGS, results
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.one_backend]
 
 
 def test_training_leaves_a_whole_run_folder_and_a_verdict(trained: tuple[Path, str]) -> None:
@@ -46,12 +47,12 @@ def test_training_leaves_a_whole_run_folder_and_a_verdict(trained: tuple[Path, s
             assert opened.width > 500
 
 
-def test_the_same_seed_gives_the_same_model(digits: Path, command: Command, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_model(small: Path, command: Command, tmp_path: Path) -> None:
     weights = []
     for name in ("a", "b", "c"):
         seed = 1 if name == "c" else 0
-        options = ("--network", "classic", "--epochs", 1, "--limit", 200, "--seed", seed, "--out", tmp_path / name)
-        done = command("train", digits, *options)
+        sizes = ("--network", "classic", "--epochs", 1, "--limit", 100, "--batch-size", 32)
+        done = command("train", small, *sizes, "--seed", seed, "--out", tmp_path / name)
         assert done.returncode == 0, done.stderr
         import onnx
 
@@ -165,6 +166,7 @@ def test_folder_of_mixed_images_trains_on_patches(photo: np.ndarray, command: Co
     assert read_image(tmp_path / "scans" / "0.denoised.png").shape == photo.shape
 
 
+@pytest.mark.usefixtures("few_digits")
 def test_without_data_it_says_so_and_trains_on_strokes(command: Command) -> None:
     done = command("train", "--limit", 64, "--epochs", 1, "--out", "run", "--network", "classic")
     assert done.returncode == 0, done.stderr
@@ -172,17 +174,17 @@ def test_without_data_it_says_so_and_trains_on_strokes(command: Command) -> None
     assert "strokes" in done.stdout
 
 
-def test_a_runs_config_is_a_recipe_that_repeats_it(trained: tuple[Path, str], command: Command, tmp_path: Path) -> None:
-    done = command("train", "--recipe", trained[0] / "config.json", "--out", "again")
+def test_a_runs_config_is_a_recipe_that_repeats_it(whole: Path, command: Command, tmp_path: Path) -> None:
+    done = command("train", "--recipe", whole / "config.json", "--out", "again")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "again" / "scores.json").read_text() == (trained[0] / "scores.json").read_text()
+    assert results(tmp_path / "again") == results(whole)
     (tmp_path / "bad.json").write_text('{"epochs": 3, "colour": 1}')
     refused = command("train", "--recipe", "bad.json")
     assert (refused.returncode, "not a config" in refused.stderr) == (2, True)
 
 
-def test_the_tutorial_recipe_judges_on_the_noisy_test_set(digits: Path, command: Command, tmp_path: Path) -> None:
-    done = command("train", digits, "--recipe", "tutorial", "--epochs", 1, "--out", "run")
+def test_the_tutorial_recipe_judges_on_the_noisy_test_set(small: Path, command: Command, tmp_path: Path) -> None:
+    done = command("train", small, "--recipe", "tutorial", "--epochs", 1, "--out", "run")
     assert done.returncode == 0, done.stderr
     assert "test loss" in done.stdout
     config = json.loads((tmp_path / "run" / "config.json").read_text())
@@ -204,8 +206,9 @@ def test_show_summary_and_data(digits: Path, trained: tuple[Path, str], command:
     assert "not here" in data.stdout
 
 
-def test_ctrl_c_keeps_the_best_so_far(digits: Path, tmp_path: Path) -> None:
-    options = ["train", str(digits), "--epochs", "500", "--patience", "0", "--out", "run"]
+def test_ctrl_c_keeps_the_best_so_far(small: Path, tmp_path: Path) -> None:
+    options = ["train", str(small), "--network", str(SETTINGS["network"])]
+    options += ["--epochs", "5000", "--patience", "0", "--out", "run"]
     process = subprocess.Popen(
         [sys.executable, "-m", "pellucid", *options],
         cwd=tmp_path,
@@ -285,9 +288,10 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.usefixtures("few_digits")
 def test_real_digits_end_to_end(real: Path, command: Command, tmp_path: Path) -> None:
     environment = {"PELLUCID_DATA": str(real)}
-    done = command("train", "mnist", "--limit", 3000, "--epochs", 2, "--batch-size", 64, "--out", "run", **environment)
+    done = command("train", "mnist", "--limit", 1500, "--epochs", 2, "--batch-size", 32, "--out", "run", **environment)
     assert done.returncode == 0, done.stderr
     scores = {row["name"]: row for row in json.loads((tmp_path / "run" / "scores.json").read_text())["scores"]}
     assert scores["noisy"]["psnr"] == pytest.approx(9.4, abs=0.1)

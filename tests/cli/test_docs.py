@@ -10,7 +10,7 @@ import pytest
 
 from conftest import REAL, Command
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.one_backend]
 
 ROOT = Path(__file__).parents[2]
 SMALLER = {
@@ -28,6 +28,7 @@ def commands(page: Path) -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
+@pytest.mark.usefixtures("few_digits")
 def test_the_tutorials_commands_and_examples_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     page = ROOT / "docs" / "tutorial.md"
     found = commands(page)

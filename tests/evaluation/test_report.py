@@ -20,6 +20,7 @@ NOISES = ("--noise", "gaussian:0.5", "--noise", "salt-pepper:0.1")
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 def test_the_report_is_one_page_that_does_not_change(
     trained: tuple[Path, str], digits: Path, command: Command, tmp_path: Path
 ) -> None:
@@ -42,6 +43,7 @@ def test_the_report_is_one_page_that_does_not_change(
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 def test_an_ensemble_is_judged_as_one(
     trained: tuple[Path, str], digits: Path, command: Command, tmp_path: Path
 ) -> None:
@@ -52,6 +54,7 @@ def test_an_ensemble_is_judged_as_one(
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 def test_a_place_that_cannot_be_written_is_said(trained: tuple[Path, str], digits: Path, command: Command) -> None:
     done = command("evaluate", digits, "-m", trained[0], "--limit", 2, "--html", digits / "report.html")
     assert done.returncode == 2

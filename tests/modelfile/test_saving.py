@@ -28,6 +28,7 @@ def test_a_saved_model_answers_as_keras_does_and_keeps_its_card(tmp_path: Path) 
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 def test_a_model_that_its_file_does_not_answer_as_leaves_the_old_file(tmp_path: Path) -> None:
     model = shaken("classic", 1)
     (tmp_path / "model.onnx").write_bytes(b"old")
@@ -39,6 +40,7 @@ def test_a_model_that_its_file_does_not_answer_as_leaves_the_old_file(tmp_path: 
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 def test_scores_are_added_to_the_card_and_nothing_else_changes(tmp_path: Path) -> None:
     import dataclasses
 
@@ -53,6 +55,7 @@ def test_scores_are_added_to_the_card_and_nothing_else_changes(tmp_path: Path) -
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 @pytest.mark.parametrize("content", [b"", b"no model", VALID.read_bytes()[:200]])
 def test_scores_are_not_added_to_something_else(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"

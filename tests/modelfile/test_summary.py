@@ -13,6 +13,7 @@ VALID = Path(__file__).parent / "corpus" / "valid.onnx"
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 @pytest.mark.parametrize("what", ["classic", str(VALID)])
 def test_sizes_that_no_image_has_are_refused(what: str) -> None:
     for wrong in ({"side": 0}, {"side": -4}, {"channels": 2}, {"channels": -1}):

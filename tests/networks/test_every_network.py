@@ -31,21 +31,24 @@ def test_it_maps_images_of_any_size_on_its_grid(name: str, channels: int) -> Non
         assert np.isfinite(result).all()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", DENOISERS)
-def test_every_engine_answers_as_keras_does(name: str, channels: int, engine: str, tmp_path: Path) -> None:
+def test_every_engine_answers_as_keras_does(name: str, channels: int, tmp_path: Path) -> None:
     """The conformance of files: within `TOLERANCE` = 1e-5 of Keras, for every network, size and batch."""
     model = shaken(name, channels)
-    denoiser = written(model, name, channels, tmp_path, engine)
+    denoisers = [written(model, name, channels, tmp_path, engine) for engine in ENGINES]
     grid = NETWORKS[name].multiple_of
     for count, height, width in ((1, 28, 28), (128, 28, 28), (3, grid, 5 * grid), (2, 9 * grid, grid), (1, 132, 100)):
         images = np.random.default_rng(1).random((count, height, width, channels), dtype=np.float32)
         expected = np.asarray(model(images, training=False))
         assert expected.std() > 1e-3
-        np.testing.assert_allclose(denoiser.batch(images), expected, rtol=0, atol=TOLERANCE)
+        for denoiser in denoisers:
+            np.testing.assert_allclose(
+                denoiser.batch(images), expected, rtol=0, atol=TOLERANCE, err_msg=denoiser.engine
+            )
 
 
+@pytest.mark.one_backend
 def test_a_file_that_answers_differently_is_refused(tmp_path: Path) -> None:
     model = shaken("classic", 1)
     denoiser = written(model, "classic", 1, tmp_path)
@@ -56,30 +59,34 @@ def test_a_file_that_answers_differently_is_refused(tmp_path: Path) -> None:
             check_same(denoiser.batch, wrong, batches)
 
 
-@pytest.mark.parametrize("name", DENOISERS)
-def test_every_backend_writes_the_same_bytes(name: str, tmp_path: Path) -> None:
+@pytest.mark.one_backend
+def test_every_backend_writes_the_same_bytes(tmp_path: Path) -> None:
     """The file of a network whose weights are set depends on nothing else."""
     import keras
 
     other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
     pytest.importorskip(other)
     code = (
-        "import sys; from pathlib import Path; from small_networks import shaken, written\n"
-        "written(shaken(sys.argv[1], 3), sys.argv[1], 3, Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from small_networks import DENOISERS, shaken, written\n"
+        "for name in DENOISERS: written(shaken(name, 3), name, 3, Path(sys.argv[1]) / name)"
     )
-    folder = tmp_path / other
-    folder.mkdir()
+    for name in DENOISERS:
+        for backend in ("here", other):
+            (tmp_path / backend / name).mkdir(parents=True)
     subprocess.run(
-        [sys.executable, "-c", code, name, str(folder)],
+        [sys.executable, "-c", code, str(tmp_path / other)],
         cwd=Path(__file__).parents[1],  # where `small_networks` is
         env={**os.environ, "KERAS_BACKEND": other},
         check=True,
     )
-    build(name)  # so that Keras gives the layers of this one other names
-    written(shaken(name, 3), name, 3, tmp_path)
-    assert (tmp_path / "model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
+    for name in DENOISERS:
+        build(name)  # so that Keras gives the layers of this one other names
+        written(shaken(name, 3), name, 3, tmp_path / "here" / name)
+        here, there = (tmp_path / backend / name / "model.onnx" for backend in ("here", other))
+        assert here.read_bytes() == there.read_bytes(), name
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", DENOISERS)
 def test_no_pixel_beyond_its_halo_matters(name: str, tmp_path: Path) -> None:
     denoiser = written(shaken(name, 1), name, 1, tmp_path)
@@ -103,6 +110,7 @@ def test_no_pixel_beyond_its_halo_matters(name: str, tmp_path: Path) -> None:
         assert max(changed) > 0
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", DENOISERS)
 def test_its_file_is_minimal_and_takes_any_size(name: str, tmp_path: Path) -> None:
     import onnx
@@ -142,6 +150,7 @@ def test_the_classifier_has_the_tutorials_shapes() -> None:
     assert model.output_shape == (None, 10)
 
 
+@pytest.mark.one_backend
 def test_an_unknown_network_names_the_nearest() -> None:
     with pytest.raises(PellucidError, match="Did you mean 'classic'"):
         build("clasic")

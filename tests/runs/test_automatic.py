@@ -18,6 +18,8 @@ from stopped import interrupted, results
 pytestmark = [pytest.mark.keras, pytest.mark.one_backend]
 
 NOISE = "gaussian:0.1"
+SHORT = ("--epochs", 1, "--epoch-steps", 3, "--network", "residual:widths=8/16,depth=1")
+"""Enough where what is said matters, not how well it learns."""
 
 
 def discs(side: int, seed: int, width: int = 0) -> np.ndarray:
@@ -128,7 +130,7 @@ def test_few_steps_do_no_harm(digits: Path, tmp_path: Path) -> None:
 
 def test_one_image_is_enough_and_the_verdict_says_what_it_rests_on(command: Command, tmp_path: Path) -> None:
     write_image(tmp_path / "large.png", discs(300, 1))
-    done = command("train", "large.png", "--noise", NOISE, "--minutes", 0.15, "--out", "run")
+    done = command("train", "large.png", "--noise", NOISE, *SHORT, "--out", "run")
     assert done.returncode == 0, done.stderr
     assert "1 image, split by place" in done.stdout
     assert "This rests on 1 test region of 1 image only" in done.stdout
@@ -140,7 +142,7 @@ def test_noisy_clean_images_are_said_first_and_never_helped(command: Command, tm
     for number in range(8):
         grainy = discs(96, number) / 255 + rng.normal(0, 0.1, (96, 96))
         write_image(tmp_path / "grainy" / f"{number}.png", np.rint(255 * grainy.clip(0, 1)).astype(np.uint8))
-    done = command("train", "grainy", "--noise", NOISE, "--minutes", 0.1, "--out", "run")
+    done = command("train", "grainy", "--noise", NOISE, *SHORT, "--out", "run")
     assert done.returncode == 0, done.stderr
     assert "are themselves noisy" in done.stdout
     assert done.stdout.index("are themselves noisy") < done.stdout.index("epoch 1/")
@@ -156,7 +158,7 @@ def test_bad_files_are_named_before_training_and_others_counted(scans: Path, com
     (scans / "broken.jpg").write_bytes(b"no picture")
     (scans / "clip.gif").write_bytes(b"GIF89a")
     write_image(scans / "nan.tif", np.full((90, 90), np.nan, np.float32))
-    done = command("train", scans, "--noise", NOISE, "--minutes", 0.05, "--out", "run")
+    done = command("train", scans, "--noise", NOISE, *SHORT, "--out", "run")
     assert done.returncode == 0, done.stderr
     first, _, rest = done.stdout.partition("epoch 1/")
     assert "left out 3 of 14 images" in first
@@ -171,8 +173,7 @@ def test_bad_files_are_named_before_training_and_others_counted(scans: Path, com
 
 
 def test_where_it_does_not_help_the_next_step_can_be_taken(scans: Path, command: Command) -> None:
-    options = ("--recipe", "photos", "--epochs", 1, "--epoch-steps", 3, "--network", "residual:widths=8/16,depth=1")
-    done = command("train", scans, "--noise", NOISE, *options, "--out", "run")
+    done = command("train", scans, "--noise", NOISE, "--recipe", "photos", *SHORT, "--out", "run")
     assert done.returncode == 0, done.stderr
     (advice,) = (line for line in done.stdout.splitlines() if line.startswith("What would most likely help"))
     assert "more images" in advice

@@ -83,6 +83,7 @@ SMALL = ("--epochs", 4, "--batch-size", 16, "--patch", 24, "--learning-rate", 0.
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 def test_it_learns_from_pairs_and_the_config_repeats_it(stained: Path, command: Command, tmp_path: Path) -> None:
     done = command("train", "--noisy", stained / "noisy", "--clean", stained / "clean", *SMALL, "--out", "a")
     assert done.returncode == 0, done.stderr
@@ -112,6 +113,7 @@ def test_it_learns_from_pairs_and_the_config_repeats_it(stained: Path, command: 
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -14,7 +14,7 @@ from pellucid.datasets import load
 from pellucid.datasets.strokes import draw_digits
 from pellucid.images.formats import write_image
 from pellucid.runs.train import train
-from stopped import SIZES, interrupted, results
+from stopped import SETTINGS, SIZES, interrupted, results
 
 pytestmark = pytest.mark.keras
 
@@ -32,18 +32,20 @@ def test_a_loss_that_is_no_number_sends_it_back_at_half_the_rate(
 
     monkeypatch.setattr(keras.Model, "train_on_batch", fails_once)
     said: list[str] = []
-    settings = {"epochs": 3, "batch_size": 32, "limit": 640, "learning_rate": 0.01}
-    run = train(small, out=tmp_path / "run", say=said.append, **settings)
-    assert "epoch 2, step 10: the loss became nan; back to the start of the epoch, at 0.5 of the learning rate" in said
-    assert len(calls) == 60 + 10
-    assert calls[30:40] == pytest.approx([rate / 2 for rate in calls[20:30]])
+    run = train(small, out=tmp_path / "run", say=said.append, **SETTINGS)
+    assert "epoch 2, step 6: the loss became nan; back to the start of the epoch, at 0.5 of the learning rate" in said
+    assert len(calls) == 72 + 6
+    assert calls[30:36] == pytest.approx([rate / 2 for rate in calls[24:30]])
     assert len(run.history) == 3
     assert run.history[1].loss < run.history[0].loss
 
 
+@pytest.mark.one_backend
 def test_a_training_that_always_diverges_ends(small: Path, command: Command, tmp_path: Path) -> None:
     options = ("--optimizer", "adam", "--schedule", "constant", "--learning-rate", "1e30", "--loss", "mse")
-    done = command("train", small, *SIZES, "--network", "residual", *options, "--limit", 64, "--out", "run")
+    done = command(
+        "train", small, *SIZES, "--network", "residual:widths=8/16,depth=1", *options, "--limit", 64, "--out", "run"
+    )
     assert done.returncode == 2
     assert done.stdout.count("back to the start of the epoch") == 4
     assert "Train anew with a lower learning rate" in done.stderr
@@ -102,7 +104,7 @@ def spoil(path: Path, how: str) -> None:
         write_image(path, np.zeros((9, 9), np.uint8))
 
 
-SCANS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "network": "classic"}
+SCANS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "network": "classic:width=8"}
 
 
 @pytest.mark.one_backend
@@ -151,11 +153,10 @@ def test_a_model_file_that_could_not_be_written_is_there_in_the_end(
     def fails(*arguments: object) -> None:
         raise PellucidError("cannot write model.onnx: No space left on device.")
 
-    settings = {"epochs": 3, "batch_size": 32, "limit": 640, "learning_rate": 0.01}
     with monkeypatch.context() as full:
         full.setattr(modelfile, "save", fails)
         with pytest.raises(PellucidError, match=r"No space left on device\. What was trained is kept"):
-            train(small, out=tmp_path / "run", **settings)
+            train(small, out=tmp_path / "run", **SETTINGS)
     train(resume=tmp_path / "run")
     assert results(tmp_path / "run") == results(whole)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from conftest import Command, run_command
+from conftest import Command
 from pellucid.runs.train import train
 from pellucid.training.checkpoints import numbered
 from stopped import SIZES, interrupted, results
@@ -40,7 +40,9 @@ def reaches(run: Path, process: subprocess.Popen[str], place: str) -> None:
         time.sleep(0.005)
 
 
-def test_killed_and_terminated_it_ends_as_if_nothing_had_happened(small: Path, whole: Path, tmp_path: Path) -> None:
+def test_killed_and_terminated_it_ends_as_if_nothing_had_happened(
+    small: Path, whole: Path, command: Command, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     process = start(("train", small, *SIZES, "--out", "run"), tmp_path)
     reaches(run, process, "epoch-1-step-1")
@@ -55,7 +57,7 @@ def test_killed_and_terminated_it_ends_as_if_nothing_had_happened(small: Path, w
     assert (process.returncode, time.monotonic() - begin < 5) == (143, True), said
     assert "run can be resumed" in said
     (run / ".model.0123abcd.onnx").write_bytes(b"half a file of a killed process")
-    done = run_command("train", "--resume", "run", cwd=tmp_path)
+    done = command("train", "--resume", "run")
     assert done.returncode == 0, done.stderr
     assert "continuing in epoch 2, after step" in done.stdout
     assert results(run) == results(whole)
@@ -95,10 +97,9 @@ def test_ctrl_c_judges_what_is_there_and_can_be_continued(small: Path, whole: Pa
 @pytest.mark.one_backend
 @pytest.mark.parametrize("damage", ["a bit", "truncated", "empty"])
 def test_a_damaged_checkpoint_is_told_from_a_sound_one(
-    damage: str, small: Path, whole: Path, command: Command, tmp_path: Path
+    damage: str, stopped: Path, whole: Path, command: Command
 ) -> None:
-    interrupted(small, tmp_path / "run", checkpoint_every=0)
-    *_, last = (path for _, path in sorted(numbered(tmp_path / "run" / "checkpoints").items()))
+    *_, last = (path for _, path in sorted(numbered(stopped / "checkpoints").items()))
     content = bytearray(last.read_bytes())
     content[len(content) // 2] ^= 1
     last.write_bytes({"a bit": bytes(content), "truncated": content[: len(content) // 2], "empty": b""}[damage])
@@ -106,26 +107,22 @@ def test_a_damaged_checkpoint_is_told_from_a_sound_one(
     assert done.returncode == 0, done.stderr
     assert f"{last.name} is damaged" in done.stdout
     assert "continuing from the one before it" in done.stdout
-    assert results(tmp_path / "run") == results(whole)
+    assert results(stopped) == results(whole)
 
 
 @pytest.mark.one_backend
-def test_with_no_sound_checkpoint_it_says_so(small: Path, command: Command, tmp_path: Path) -> None:
-    interrupted(small, tmp_path / "run")
-    for path in numbered(tmp_path / "run" / "checkpoints").values():
+def test_with_no_sound_checkpoint_it_says_so(stopped: Path, command: Command) -> None:
+    for path in numbered(stopped / "checkpoints").values():
         path.write_bytes(path.read_bytes()[:-1])
     done = command("train", "--resume", "run")
     assert (done.returncode, "nothing to continue from" in done.stderr) == (2, True)
 
 
 @pytest.mark.one_backend
-def test_a_run_killed_before_its_first_checkpoint_starts_again(
-    small: Path, whole: Path, command: Command, tmp_path: Path
-) -> None:
-    interrupted(small, tmp_path / "run")
-    shutil.rmtree(tmp_path / "run" / "checkpoints")
+def test_a_run_killed_before_its_first_checkpoint_starts_again(stopped: Path, whole: Path, command: Command) -> None:
+    shutil.rmtree(stopped / "checkpoints")
     assert command("train", "--resume", "run").returncode == 0
-    assert results(tmp_path / "run") == results(whole)
+    assert results(stopped) == results(whole)
 
 
 def edit(path: Path, change: Callable[[dict[str, object]], None]) -> None:
@@ -135,9 +132,10 @@ def edit(path: Path, change: Callable[[dict[str, object]], None]) -> None:
 
 
 @pytest.mark.one_backend
-def test_nothing_is_continued_that_would_end_differently(small: Path, command: Command, tmp_path: Path) -> None:
-    interrupted(small, tmp_path / "run")
-    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+def test_nothing_is_continued_that_would_end_differently(
+    small: Path, stopped: Path, command: Command, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
 
     def refused(*arguments: object) -> str:
         done = command("train", *arguments)
@@ -147,7 +145,7 @@ def test_nothing_is_continued_that_would_end_differently(small: Path, command: C
         return said
 
     assert "epochs: 3, now 5" in refused("--resume", "run", "--epochs", 5)
-    assert "network: swift, now classic" in refused("--resume", "run", "--recipe", "tutorial")
+    assert "network: swift:widths=8/16,depth=1, now classic" in refused("--resume", "run", "--recipe", "tutorial")
     assert "leave out the other folder. (--out)" in refused("--resume", "run", "--out", "elsewhere")
     assert "holds no run to continue" in refused("--resume", "nowhere")
     with np.load(small) as arrays:
@@ -155,22 +153,20 @@ def test_nothing_is_continued_that_would_end_differently(small: Path, command: C
     changed["x_train"][5, 3, 3] ^= 1
     np.savez(tmp_path / "other.npz", **changed)
     assert "fingerprint: " in refused("other.npz", "--resume", "run")
-    with FileLock(tmp_path / "run" / ".lock"):
+    with FileLock(stopped / ".lock"):
         assert "another process is training" in refused("--resume", "run")
     assert {path: path.read_bytes() for path in before} == before
-    edit(tmp_path / "run" / "config.json", lambda config: config.update(seed=4))
+    edit(stopped / "config.json", lambda config: config.update(seed=4))
     assert "seed: 0, now 4" in refused("--resume", "run")
-    edit(tmp_path / "run" / "config.json", lambda config: config.update(seed=0))
+    edit(stopped / "config.json", lambda config: config.update(seed=0))
     shutil.copy(small, tmp_path / "moved.npz")
     assert command("train", "moved.npz", "--resume", "run").returncode == 0
     assert "was finished on" in refused("--resume", "run")
 
 
 @pytest.mark.one_backend
-def test_other_versions_are_refused_or_told(
-    small: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupted(small, tmp_path / "run")
+@pytest.mark.usefixtures("stopped")
+def test_other_versions_are_refused_or_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     from pellucid.runs import resume as resumption
 
     real = resumption.versions()
@@ -185,27 +181,29 @@ def test_other_versions_are_refused_or_told(
 
 @pytest.mark.one_backend
 @pytest.mark.parametrize("where", ["a file's limit", "a full disk"])
-def test_a_disk_that_fills_up_costs_nothing_but_time(where: str, small: Path, whole: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_costs_nothing_but_time(
+    where: str, small: Path, whole: Path, command: Command, tmp_path: Path
+) -> None:
     arguments = [sys.executable, "-m", "pellucid", "train", str(small), *SIZES, "--out", "run"]
     if where == "a full disk":
         if subprocess.run(["unshare", "-Urm", "true"], check=False, capture_output=True).returncode:
             pytest.skip("no file system can be mounted here")
         (tmp_path / "disk").mkdir()
         # Room for the first checkpoints, but not for all that comes; what is there is copied out of the namespace.
-        script = 'mount -t tmpfs -o size=3300k none disk && (cd disk && "$@"); code=$?; cp -a disk/run . && exit $code'
-        command = ["unshare", "-Urm", "sh", "-c", script, "sh", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
+        script = 'mount -t tmpfs -o size=170k none disk && (cd disk && "$@"); code=$?; cp -a disk/run . && exit $code'
+        limited = ["unshare", "-Urm", "sh", "-c", script, "sh", *arguments]
+        done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
     else:
-        # A checkpoint takes 1.6 MB, and 2.1 MB once there are best weights.
-        limit = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1_800_000, -1)); "
-        command = [sys.executable, "-c", limit + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"]
-        command += arguments[1:]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
+        # A checkpoint takes 66 kB, and 88 kB once there are best weights.
+        limit = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (77_000, -1)); "
+        limited = [sys.executable, "-c", limit + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"]
+        limited += arguments[1:]
+        done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 2, done.stderr
     (said,) = (line for line in done.stderr.splitlines() if line.startswith("pellucid: "))
     assert "cannot write" in said
     assert "run can be resumed" in said
     assert numbered(tmp_path / "run" / "checkpoints")
-    resumed = run_command("train", "--resume", "run", cwd=tmp_path)
+    resumed = command("train", "--resume", "run")
     assert resumed.returncode == 0, resumed.stderr
     assert results(tmp_path / "run") == results(whole)

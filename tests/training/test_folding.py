@@ -26,7 +26,8 @@ def test_it_answers_and_learns_as_the_network_does(name: str, channels: int) -> 
     np.testing.assert_allclose(np.asarray(fast(noisy)), np.asarray(stock(noisy)), atol=1e-5)
     before = stock.get_weights()
     for model in (stock, fast):
-        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+        # To compile steps takes far longer than three of them.
+        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False, run_eagerly=True)
         for _ in range(3):
             model.train_on_batch(noisy, clean)
     moved = 0.0

@@ -105,11 +105,11 @@ def part(groups: NDArray[np.intp], share: float, seed: int) -> tuple[NDArray[np.
     order = generator(seed, Stream.SPLIT).permutation(len(members))
     wanted = min(max(round(len(groups) * share), 1), len(groups) - 1)
     held: list[int] = []
-    count = 0
-    for group in order.tolist():
-        if count + members[group] <= wanted:
+    taken = 0
+    for group, size in zip(order.tolist(), members[order].tolist(), strict=True):
+        if taken + size <= wanted:
             held.append(group)
-            count += members[group]
+            taken += size
     chosen = np.isin(groups, held or [order[np.argmin(members[order])]])
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 

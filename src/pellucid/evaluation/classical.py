@@ -166,14 +166,14 @@ BM3D: tuple[Filter, ...] = tuple(BlockMatching(sigma) for sigma in (0.03, 0.06, 
 """The best of the classical filters, and the slowest by far; so it is tried on demand only."""
 
 
-def tune(candidates: Sequence[Filter], clean: Sequence[Image], noisy: Sequence[Image]) -> Filter:
-    """Return the candidate with the best mean PSNR on pairs of images, which must not be the test images."""
+def tune(candidates: Sequence[Filter], clean: Sequence[Image], noisy: Sequence[Image]) -> tuple[Filter, float]:
+    """Return the candidate with the best mean PSNR on pairs of images, and that; they must not be the test images."""
 
     def quality(candidate: Filter) -> float:
         pairs = zip(clean, noisy, strict=True)
         return float(np.mean([psnr(a[None], candidate(b)[None]).clip(max=100)[0] for a, b in pairs]))
 
-    return max(candidates, key=quality)
+    return max(((candidate, quality(candidate)) for candidate in candidates), key=lambda rated: rated[1])
 
 
 KINDS: dict[str, Callable[[float], Filter]] = {

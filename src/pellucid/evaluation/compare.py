@@ -149,11 +149,8 @@ def tune_classical(images: Images, noise: str | Corruption, *, seed: int = 0, bm
     clean, noisy = _tuning_pairs(images, parse(noise), seed)
     families = [*FAMILIES.values(), *([BM3D] if bm3d else [])]
     chosen = [tune(candidates, clean, noisy) for candidates in families]
-    ordered = []
-    while chosen:
-        ordered.append(tune(chosen, clean, noisy))
-        chosen.remove(ordered[-1])
-    return {str(best): best for best in ordered}
+    chosen.sort(key=lambda rated: rated[1], reverse=True)
+    return {str(best): best for best, _ in chosen}
 
 
 def _tuning_pairs(images: Images, corruption: Corruption, seed: int) -> tuple[list[Image], list[Image]]:

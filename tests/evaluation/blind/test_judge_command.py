@@ -13,7 +13,7 @@ from pellucid.datasets.strokes import draw_digits
 from pellucid.images.formats import read_image, write_image
 from pellucid.noise.corruptions import parse
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.one_backend]
 
 
 @pytest.fixture(scope="module")

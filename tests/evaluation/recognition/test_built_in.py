@@ -83,6 +83,7 @@ def test_what_the_built_in_classifier_cannot_do_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.one_backend
 def test_the_command_tells_it_on_the_terminal_as_json_and_as_a_page(
     trained: tuple[Path, str], command: Command, tmp_path: Path
 ) -> None:
