@@ -281,7 +281,7 @@ def _begin(
         config = dataclasses.replace(config, method="shots")
     if recipe_name is None:
         found = fingerprint(split.train)
-        config = automatic(found, minutes or MINUTES, changes)
+        config = automatic(found, (minutes or MINUTES) / (2 if config.renoised else 1), changes)
         # Small images and a small network take minutes by themselves.
         if minutes is None and not changes.keys() & LENGTH and not (found.small and find(config.network).bounded):
             minutes = MINUTES

@@ -25,6 +25,9 @@ from pellucid.training.prefetch import prefetch
 MINUTES = 5.0
 """The budget where none is given: enough for a small residual network to leave the classical filters behind."""
 
+BRIEF = 2.0
+"""Minutes, of fewer of which a still smaller network makes more."""
+
 EPOCHS = 12
 """Parts of a budget; after each, the network is validated."""
 
@@ -92,7 +95,7 @@ def automatic(found: Fingerprint, minutes: float, changes: Mapping[str, Any]) ->
     Parameters
     ----------
     found : the images' fingerprint
-    minutes : the budget, see `within`
+    minutes : the budget of the training, or of either of two stages, see `within`
     changes : values of `Config` that were asked for; the rules choose the others
     """
     if found.small:
@@ -103,7 +106,8 @@ def automatic(found: Fingerprint, minutes: float, changes: Mapping[str, Any]) ->
             chosen = {"epochs": EPOCHS, "epoch_steps": STEPS // EPOCHS, "patience": 0}
         return recipe("default", **{**chosen, **changes})
     # A budget of minutes is best spent on many steps of a small network; a larger one needs more of them to pass it.
-    network = "residual:widths=32/64,depth=1" if minutes < 20 else RECIPES["photos"].network
+    small = "24/48" if minutes < BRIEF else "32/64"
+    network = f"residual:widths={small},depth=1" if minutes < 20 else RECIPES["photos"].network
     patch = max(8, min(RECIPES["photos"].patch, found.sides[0] // 4 * 4))
     return recipe("photos", **{"network": network, "patch": patch, **changes})
 
