@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.inference.denoiser import Denoiser
 from pellucid.modelfile.card import Card
 from pellucid.modelfile.file import write
-from pellucid.networks.registry import NETWORKS, build
+from pellucid.networks.registry import NETWORKS, build, find
 
 DENOISERS = [name for name, network in NETWORKS.items() if network.denoises]
 
@@ -36,7 +36,7 @@ def written(model: Any, name: str, channels: int, folder: Path, engine: str = "a
     from pellucid.modelfile.export import to_onnx
     from pellucid.networks.graph import receptive_field
 
-    grid = NETWORKS[name].multiple_of
+    grid = find(name).multiple_of
     card = Card(
         name, channels, grid, receptive_field(model, grid), "gaussian:0.5", "nothing", "2026-01-01T00:00:00+00:00"
     )

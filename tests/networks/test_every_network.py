@@ -13,7 +13,7 @@ import pytest
 from pellucid.common.errors import PellucidError
 from pellucid.modelfile.engines import ENGINES
 from pellucid.modelfile.export import TOLERANCE, check_same, random_batches
-from pellucid.networks.registry import NETWORKS, build
+from pellucid.networks.registry import NETWORKS, build, find
 from small_networks import DENOISERS, shaken, written
 
 pytestmark = pytest.mark.keras
@@ -154,3 +154,13 @@ def test_the_classifier_has_the_tutorials_shapes() -> None:
 def test_an_unknown_network_names_the_nearest() -> None:
     with pytest.raises(PellucidError, match="Did you mean 'classic'"):
         build("clasic")
+
+
+@pytest.mark.parametrize("name", ["residual:widths=8/16/24,depth=1", "swift:widths=8/16/24,depth=1"])
+def test_each_width_halves_the_resolution(name: str, tmp_path: Path) -> None:
+    model = shaken(name, 1)
+    assert find(name).multiple_of == 8
+    image = np.random.default_rng(0).random((1, 40, 24, 1), dtype=np.float32)
+    denoiser = written(model, name, 1, tmp_path)
+    np.testing.assert_allclose(denoiser.batch(image), np.asarray(model(image)), rtol=0, atol=TOLERANCE)
+    assert denoiser(image[0, :37, :21]).shape == (37, 21, 1)
