@@ -64,6 +64,7 @@ def error(run: Path, clean: np.ndarray, noisy: np.ndarray) -> float:
     return float(np.mean([np.square(denoise(image) - truth).mean() for image, truth in zip(noisy, clean, strict=True)]))
 
 
+@pytest.mark.keras
 def test_it_removes_noise_that_it_never_saw_apart(alone: tuple[Path, str]) -> None:
     run, said = alone
     config = json.loads((run / "config.json").read_text())
@@ -155,6 +156,7 @@ def test_stopped_in_either_training_it_ends_the_same(alone: tuple[Path, str], sh
     assert results(done.folder)[:2] == results(alone[0])[:2]
 
 
+@pytest.mark.keras
 def test_noise_that_is_cut_off(tmp_path: Path, command: Command) -> None:
     clean = (scenes(60, seed=4)[:, :32, :32] > 0.45).astype(np.float32)
     rng = np.random.default_rng(5)
