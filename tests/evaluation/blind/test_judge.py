@@ -195,9 +195,9 @@ def test_no_pixel_is_both_chosen_and_judged_by(count: int, monkeypatch: pytest.M
     seen: list[Image] = []
     choose = judging.tune
 
-    def spy(given: list[Image], report: object) -> object:
+    def spy(given: list[Image], *more: object) -> object:
         seen.extend(given)
-        return choose(given, report)  # type: ignore[arg-type]
+        return choose(given, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(judging, "tune", spy)
     judge({}, images)
