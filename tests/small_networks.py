@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pellucid.inference.denoiser import Denoiser
 from pellucid.modelfile.card import Card
@@ -13,6 +14,8 @@ from pellucid.modelfile.file import write
 from pellucid.networks.registry import NETWORKS, build, find
 
 DENOISERS = [name for name, network in NETWORKS.items() if network.denoises]
+CHANNELS = [1, pytest.param(3, marks=pytest.mark.one_backend)]
+"""Gray and colour; a second backend compiles every size of every layer anew, and gray images show whether it fits."""
 
 
 def shaken(name: str, channels: int) -> Any:

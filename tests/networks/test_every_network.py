@@ -14,12 +14,12 @@ from pellucid.common.errors import PellucidError
 from pellucid.modelfile.engines import ENGINES
 from pellucid.modelfile.export import TOLERANCE, check_same, random_batches
 from pellucid.networks.registry import NETWORKS, build, find
-from small_networks import DENOISERS, shaken, written
+from small_networks import CHANNELS, DENOISERS, shaken, written
 
 pytestmark = pytest.mark.keras
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("name", DENOISERS)
 def test_it_maps_images_of_any_size_on_its_grid(name: str, channels: int) -> None:
     model = build(name, channels)
@@ -31,7 +31,7 @@ def test_it_maps_images_of_any_size_on_its_grid(name: str, channels: int) -> Non
         assert np.isfinite(result).all()
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("name", DENOISERS)
 def test_every_engine_answers_as_keras_does(name: str, channels: int, tmp_path: Path) -> None:
     """The conformance of files: within `TOLERANCE` = 1e-5 of Keras, for every network, size and batch."""

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from pellucid.networks.registry import build, parse
-from small_networks import DENOISERS
+from small_networks import CHANNELS, DENOISERS
 
 pytestmark = pytest.mark.keras
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("name", DENOISERS)
 def test_it_answers_and_learns_as_the_network_does(name: str, channels: int) -> None:
     import keras
