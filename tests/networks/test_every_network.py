@@ -156,6 +156,7 @@ def test_an_unknown_network_names_the_nearest() -> None:
         build("clasic")
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", ["residual:widths=8/16/24,depth=1", "swift:widths=8/16/24,depth=1"])
 def test_each_width_halves_the_resolution(name: str, tmp_path: Path) -> None:
     model = shaken(name, 1)
