@@ -6,12 +6,13 @@ from pellucid.datasets.cleanliness import Cleanliness, cleanliness
 from pellucid.datasets.labels import Labels
 from pellucid.datasets.official import cache_folder
 from pellucid.datasets.pairs import noisy_copy, with_noise
-from pellucid.datasets.sampling import evenly, is_data, read_data, read_files
+from pellucid.datasets.sampling import SOME, evenly, noise_like, read_some
 from pellucid.datasets.sources import ArrayImages, Images, sizes, stack
 from pellucid.datasets.split import Split
 
 __all__ = [
     "NAMED",
+    "SOME",
     "ArrayImages",
     "Cleanliness",
     "Images",
@@ -21,12 +22,11 @@ __all__ = [
     "cleanliness",
     "doubt",
     "evenly",
-    "is_data",
     "load",
+    "noise_like",
     "noisy_copy",
     "presence",
-    "read_data",
-    "read_files",
+    "read_some",
     "sizes",
     "stack",
     "with_noise",

@@ -17,7 +17,7 @@ import numpy as np
 
 from pellucid import modelfile
 from pellucid.common import PellucidError, atomic, digest, progress, write_json, write_text
-from pellucid.datasets import Cleanliness, Split, cleanliness, doubt, load
+from pellucid.datasets import Cleanliness, Split, cleanliness, doubt, load, noise_like
 from pellucid.domain import describe
 from pellucid.evaluation import Scored, compare, mean_scores, metrics, pictures, verdict
 from pellucid.images import save_figure
@@ -183,6 +183,8 @@ def _begin(
     """Begin a new run."""
     if out is not None:
         refuse_run(Path(out))  # at once: what comes now takes a while
+    if "noise" in changes:
+        changes = {**changes, "noise": noise_like(changes["noise"], say)}
     config = recipe(recipe_name or "default", **changes)
     if data is None and recipe_name and recipe_name not in RECIPES:
         data = config.data
