@@ -15,12 +15,12 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from conftest import Command
-from pellucid.cli.inspect import training_command
+from pellucid.cli.inspect import training_commands
 from pellucid.common.errors import PellucidError
 from pellucid.datasets.strokes import draw_digits
 from pellucid.images import to_unit
 from pellucid.images.formats import read_image, write_image
-from pellucid.noise import Inspection, doubts, inspect
+from pellucid.noise import Inspection, doubts, draw, inspect, neighbour_correlation
 from pellucid.noise.corruptions import Correlated, parse
 
 Arrays = Sequence[np.ndarray]
@@ -150,6 +150,27 @@ def test_noise_that_neighbours_share() -> None:
     assert "Neighbouring" not in said(white)
 
 
+@pytest.mark.parametrize(
+    ("length", "margin"), [("0.5", 0.03), ("0.68", 0.03), ("0.68x0", 0.03), ("0.4x0.8", 0.03), ("1", 0.06)]
+)
+def test_level_and_correlation_of_noise_that_neighbours_share(length: str, margin: float) -> None:
+    noise = f"correlated:0.1/{length}"
+    truth, found = parse(noise), inspect(corrupted(clouds(), noise))
+    assert isinstance(truth, Correlated)
+    assert found.level.sigma == pytest.approx(0.1, rel=margin)
+    for seen, blur in zip(found.level.correlation, (truth.across, truth.down), strict=True):
+        assert seen == pytest.approx(neighbour_correlation(blur), abs=0.04)
+    made = parse(found.noise)
+    assert isinstance(made, Correlated)
+    assert (made.down == 0) == (truth.down == 0)
+    assert (made.across == made.down) == (truth.across == truth.down)
+
+
+def test_noise_that_is_very_smooth_is_said_to_be_measured_too_low() -> None:
+    assert "measured too low" in said(inspect(corrupted(clouds(), "correlated:0.1/1.5")))
+    assert "measured too low" not in said(inspect(corrupted(clouds(), "correlated:0.1/0.68")))
+
+
 def test_rows_columns_and_waves() -> None:
     rng = np.random.default_rng(1)
     y, x = np.mgrid[:176, :160][..., None]
@@ -167,8 +188,23 @@ def test_rows_columns_and_waves() -> None:
     found = inspect(eight_bits(wave))
     assert found.wave == (pytest.approx(0.05, rel=0.25), pytest.approx(6, rel=0.05))
     assert "regular pattern" in said(found)
+    assert kinds(found.noise) == {"gaussian"}  # though a wave correlates neighbours
     plain = inspect(eight_bits(white))
     assert (plain.rows, plain.columns, plain.wave) == (0, 0, None)
+
+
+@pytest.mark.parametrize("noise", ["gaussian:0.1", "poisson:30", "correlated:0.08/0.7", "gaussian:0.03+rows:0.03"])
+def test_the_picture_shows_drawn_noise_like_the_real(noise: str) -> None:
+    images = corrupted(clouds(), noise)
+    curve, real, drawn = draw(inspect(images), images[1]).axes
+    assert curve.get_xlabel() == "mean brightness"
+    assert drawn.get_title().startswith(f"drawn: {noise.partition(':')[0]}:")
+    shown = [np.asarray(axis.images[0].get_array()) for axis in (real, drawn)]
+    assert shown[0].shape == shown[1].shape == (64, 64)
+    assert shown[1].std() == pytest.approx(shown[0].std(), rel=0.15)
+    assert shown[1].mean() == pytest.approx(shown[0].mean(), abs=0.05)
+    clean = eight_bits(clouds())
+    assert len(draw(inspect(clean), clean[0]).axes) == 1
 
 
 def test_jpeg_blocks_are_noticed() -> None:
@@ -214,7 +250,7 @@ def test_the_noise_of_fewer_bits_as_training_reads_them(noise: str) -> None:
 def test_clean_images_and_what_cannot_be_told() -> None:
     clean = inspect(eight_bits(clouds()))
     assert clean.clean
-    assert training_command(clean, "my scans") == "pellucid train 'my scans' --recipe photos --noise gaussian:0.02-0.2"
+    assert training_commands(clean, ["my scans"]) == {"command": "pellucid train 'my scans' --noise gaussian:0.02-0.2"}
     for noise in ("poisson:20", "speckle:0.2"):
         assert inspect(corrupted(digits(), noise)).level.kind == "unclear"
     assert inspect(eight_bits(digits())).level.kind == "unclear"
@@ -299,9 +335,10 @@ def test_a_folder_of_all_sorts(command: Command, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "broken.png" in done.stderr
-    line = re.search("pellucid train CLEAN_IMAGES --recipe photos --noise gaussian:(.*)\n", done.stdout)
+    line = re.search("pellucid train CLEAN_IMAGES --noise gaussian:(.*)\n", done.stdout)
     assert line
     assert float(line[1]) == pytest.approx(0.1, rel=0.03)
+    assert done.stdout.index("pellucid train --noisy scans\n") < line.start()
     done = command("inspect", "scans/a.png", "scans/stack.npy", "scans/deep", "-r", "--json", "found.json")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "found.json").read_text())["images"] == 6
@@ -325,3 +362,16 @@ def test_natural_images(noise: str, margin: float, real: Path) -> None:
     found = inspect(corrupted(images, noise))
     assert kinds(found.noise) == kinds(noise)
     assert found.level.strength == pytest.approx(float(noise.split(":")[1]), rel=margin)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("noise", "sigma", "rows"),
+    [("correlated:0.1/0.68", 0.1, 0), ("correlated:0.1/0.68x0", 0.1, 0), ("gaussian:0.05+rows:0.03", 0.05, 0.03)],
+)
+def test_natural_images_with_a_pattern(noise: str, sigma: float, rows: float, real: Path) -> None:
+    images = [read_image(path)[..., None] / np.float32(255) for path in sorted((real / "set12").glob("*.png"))]
+    found = inspect(corrupted(images, noise))
+    assert kinds(found.noise) == kinds(noise)
+    assert found.level.sigma == pytest.approx(sigma, rel=0.05)
+    assert found.rows == pytest.approx(rows, rel=0.06)

@@ -34,7 +34,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print scores beside the classical filters'."""
-    from pellucid.datasets import cleanliness
+    from pellucid.datasets import cleanliness, noise_like
     from pellucid.evaluation import (
         Judged,
         compare,
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
     name, denoiser = open_denoiser(options)
     trained_for = [str(PAIRED)] if options.noisy else [denoiser.card.noise] if isinstance(denoiser, Denoiser) else []
-    noises = options.noise or trained_for
+    noises = [noise_like(noise, say) for noise in options.noise or trained_for]
     if not noises:
         raise PellucidError(f"{name} was trained for no noise; say which to add.", argument="noise")
     split = load_data(options, labels=options.recognise is not None)

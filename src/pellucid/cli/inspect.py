@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pellucid.cli.options import add_recursive
@@ -19,22 +20,26 @@ ABOUT = "estimate what noise is in your images, and what to train against it"
 
 def add(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from pellucid.datasets import SOME
+
     command.add_argument(
         "images", nargs="+", metavar="IMAGES", help="image files, folders, patterns, .npy; or one data set, as mnist"
     )
     add_recursive(command)
     command.add_argument(
-        "--limit", type=int, default=40, metavar="N", help="look at N images, evenly chosen (default 40; 0: all)"
+        "--limit", type=int, default=SOME, metavar="N", help=f"look at N images, evenly chosen (default {SOME}; 0: all)"
     )
-    command.add_argument("-o", "--output", metavar="PICTURE", help="draw the noise against brightness there")
+    command.add_argument(
+        "-o", "--output", metavar="PICTURE", help="draw the noise there: by brightness, and made noise beside it"
+    )
     command.add_argument("--json", metavar="FILE", help="write the findings there, too")
 
 
 def run(options: argparse.Namespace) -> int:
     """Say what noise is in the images that were named; return 0, or 1 if some of several files failed."""
     from pellucid.common import write_json
-    from pellucid.datasets import is_data, read_data, read_files
-    from pellucid.images import find_images, save_figure
+    from pellucid.datasets import read_some
+    from pellucid.images import save_figure
     from pellucid.noise import doubts, draw, inspect
 
     if options.limit < 0:
@@ -42,31 +47,33 @@ def run(options: argparse.Namespace) -> int:
             f"the number of images to look at must be 0 (all) or more; got {options.limit}.", argument="limit"
         )
     failed: list[str] = []
-    if len(options.images) == 1 and is_data(options.images[0]):
-        images = read_data(options.images[0], options.limit)
-    else:
-        paths = [path for name in options.images for path in find_images(name, recursive=options.recursive)]
-        images = read_files(paths, options.limit, failed)
-    found = inspect(images)
+    found = inspect(read_some(options.images, options.limit, failed, recursive=options.recursive))
     show_table(Table(("", "found"), tuple(found.findings)))
     doubtful = doubts(found)
     for doubt in doubtful:
         say(f"- {doubt.text}{options_of(doubt.argument)}")
-    say(f"\n{found.advice}\n\n    {training_command(found, options.images[0])}")
+    commands = training_commands(found, options.images)
+    for advice, command in zip(found.advice, commands.values(), strict=True):
+        say(f"\n{advice}\n\n    {command}")
     if options.json:
         warnings = [doubt.text for doubt in doubtful]
-        whole = {**found.plain(), "command": training_command(found), "warnings": warnings}
+        whole = {**found.plain(), **commands, "warnings": warnings}
         write_json(options.json, whole)
     if options.output:
-        save_figure(draw(found), options.output)
+        shown = next(iter(read_some(options.images, options.limit, [], recursive=options.recursive)))
+        save_figure(draw(found, shown), options.output)
         say(f"\npicture: {options.output}")
     for reason in failed:
         sys.stderr.write(f"pellucid: {one_line(reason)}\n")
     return SOME_FAILED if failed else 0
 
 
-def training_command(found: Inspection, images: str = "IMAGES") -> str:
-    """Return the line that trains against the noise that was found; `images` are the inspected ones, as named."""
-    recipe = " --recipe photos" if found.large else ""
-    data = shlex.quote(images) if found.clean else "CLEAN_IMAGES"
-    return f"pellucid train {data}{recipe} --noise {found.noise}"
+def training_commands(found: Inspection, images: Sequence[str]) -> dict[str, str]:
+    """Return the lines that train for what was found, by their names in JSON; `images` are as they were named."""
+    if found.clean:
+        return {"command": f"pellucid train {shlex.quote(images[0])} --noise {found.noise}"}
+    with_clean = {"command": f"pellucid train CLEAN_IMAGES --noise {found.noise}"}
+    if not found.measured:
+        return with_clean
+    noisy = shlex.quote(images[0]) if len(images) == 1 else "IMAGES"
+    return {"noisy_command": f"pellucid train --noisy {noisy}", **with_clean}

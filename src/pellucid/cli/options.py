@@ -29,7 +29,10 @@ def add_noise(command: argparse.ArgumentParser, said: str, *, several: bool = Fa
     """Declare the noise."""
     from pellucid.noise import KINDS
 
-    text = f"KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains; kinds: {', '.join(KINDS)} (default: {said})"
+    kinds = ", ".join(KINDS)
+    text = (
+        f"KIND:STRENGTH, a range as gaussian:0.1-0.6, like:NOISY_IMAGES, '+' chains; kinds: {kinds} (default: {said})"
+    )
     if several:
         command.add_argument("--noise", action="append", help=f"{text}; may be given several times")
     else:

@@ -22,12 +22,13 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the picture of noisy images."""
+    from pellucid.datasets import noise_like
     from pellucid.evaluation import pictures
     from pellucid.images import save_figure
     from pellucid.noise import PAIRED
 
     split = load_data(options)
-    noise = options.noise or (str(PAIRED) if options.noisy else "gaussian:0.5")
+    noise = noise_like(options.noise or (str(PAIRED) if options.noisy else "gaussian:0.5"), say)
     target = Path(options.output or f"{split.name}-{noise.replace(':', '-').replace('/', '_')}.png")
     save_figure(pictures.show_noise(split, noise, seed=options.seed), target)
     say(str(target))

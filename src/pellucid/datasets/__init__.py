@@ -7,13 +7,14 @@ from pellucid.datasets.labels import Labels
 from pellucid.datasets.official import cache_folder
 from pellucid.datasets.pairs import PairedImages, noisy_copies, noisy_copy, with_noise
 from pellucid.datasets.pieces import piece
-from pellucid.datasets.sampling import is_data, read_data, read_files
+from pellucid.datasets.sampling import SOME, noise_like, read_some
 from pellucid.datasets.sources import CACHE_BYTES, ArrayImages, Images, evenly, sizes, stack
 from pellucid.datasets.split import Split
 
 __all__ = [
     "CACHE_BYTES",
     "NAMED",
+    "SOME",
     "ArrayImages",
     "Cleanliness",
     "Images",
@@ -24,14 +25,13 @@ __all__ = [
     "cleanliness",
     "doubt",
     "evenly",
-    "is_data",
     "load",
+    "noise_like",
     "noisy_copies",
     "noisy_copy",
     "piece",
     "presence",
-    "read_data",
-    "read_files",
+    "read_some",
     "sizes",
     "stack",
     "with_noise",

@@ -261,7 +261,7 @@ def unlike(found: Measured, trained: Trained, margin: float) -> tuple[str, float
     if found.impulses > _IMPULSES and not trained.impulses:
         return "impulses", found.impulses
     if weakest and weakest[1] * margin > 1 and likeness > _LOST and found.patches > _MANY:
-        return "correlated", float(np.mean(true_correlation(found.likeness)[:2]))
+        return "correlated", float(np.mean(true_correlation(found.likeness)))
     if weakest and weakest[2] * margin < 1:
         return "weaker", weakest[1]
     return None

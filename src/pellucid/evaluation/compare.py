@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.common import PellucidError, Report, Stream, progress
-from pellucid.datasets import Images, Split, noisy_copies, noisy_copy
+from pellucid.datasets import Images, Split, noise_like, noisy_copies, noisy_copy
 from pellucid.evaluation.classical import BM3D, FAMILIES, Filter, tune
 from pellucid.evaluation.scores import Collector, Scored
 from pellucid.images import Image, middle
@@ -79,7 +79,8 @@ def evaluate(
     ----------
     denoisers : by the name to show them under
     images : clean images, of the test part
-    noise : the corruption to add, or its text; `paired` takes the noisy images of pairs
+    noise : the corruption to add, or its text; `paired` takes the noisy images of pairs, `like:PLACE` makes noise like
+        that of the images there (see `datasets.noise_like`)
     seed : of the noise
     limit : use at most so many images, the first ones; 0 uses all
     report : called with the number of images done so far
@@ -96,7 +97,7 @@ def evaluate(
         If there are no images, or one cannot be read.
     """
     count = _count(images, limit)
-    corruption = parse(noise)
+    corruption = _corruption(noise)
     collected = {"noisy": Collector(), **{name: Collector() for name in denoisers}}
     done = 0
     for clean, noisy, one in _groups(images, count, corruption, seed, Stream.TEST):
@@ -115,6 +116,10 @@ def evaluate(
         if report:
             report(done)
     return [part.scored(name) for name, part in collected.items()]
+
+
+def _corruption(noise: str | Corruption) -> Corruption:
+    return parse(noise_like(noise) if isinstance(noise, str) else noise)
 
 
 def _count(images: Images, limit: int) -> int:
@@ -194,7 +199,7 @@ def compare(
     """
     if filters < 0:
         raise PellucidError(f"filters expects 0 (all) or more; got {filters}.", argument="filters")
-    corruption, count = parse(noise), _count(split.test, limit)
+    corruption, count = _corruption(noise), _count(split.test, limit)
     chosen = dict(islice(tune_classical(split.validation, corruption, seed=seed, bm3d=bm3d).items(), filters or None))
     with progress("judging", count, "images") as report:
         settings: dict[str, Any] = {"seed": seed, "limit": limit, "report": report, "watch": watch}

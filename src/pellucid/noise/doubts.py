@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from pellucid.noise.families import black_mean
 from pellucid.noise.findings import Inspection
-from pellucid.noise.level import CORRELATED, NONE, UNCLEAR
+from pellucid.noise.level import CORRELATED, FAINT, NONE, UNCLEAR
 from pellucid.noise.patches import WINDOW
 
 _FEWEST = 2000  # pixels
 _CLIPPED = 0.01  # share of the values at an end of the range that matters
 _BIASED = 0.02  # level of noise whose clipping matters
-_FAINT = 0.012  # level up to which texture passes for noise
 _FINE = 0.02  # level up to which correlation may as well be fine texture
+_SMOOTH = 0.7  # correlation from which on level and correlation come out more than some percent too low
 _BLOCKS = 1.15
 _OFFSET = 0.01  # of white; black that lies higher matters to noise that grows with brightness
 _GROWING = ("poisson", "speckle", "poisson+gaussian")
@@ -54,7 +54,7 @@ def _of_level(found: Inspection) -> list[str]:
             "All flat areas are about as bright: whether the noise depends on brightness cannot be told; it is taken "
             "not to."
         )
-    elif level.sigma is not None and level.sigma < _FAINT:
+    elif level.sigma is not None and level.sigma < FAINT:
         texts.append("So little noise is hard to tell from fine texture: its level may be lower than measured.")
     if found.differ and level.kind != NONE:
         texts.append("The images differ in their level of noise: a range is recommended, so that one model meets all.")
@@ -93,6 +93,8 @@ def _of_pattern(found: Inspection) -> list[str]:
         texts.append(
             f"Neighbouring pixels share their noise, correlation {horizontal:.2f} and {vertical:.2f}{cause}: {alike}"
         )
+        if max(horizontal, vertical) > _SMOOTH:
+            texts.append("Noise that smooth is measured too low, and its neighbours as too little alike.")
     for name, level in (("rows", found.rows), ("columns", found.columns)):
         if level:
             texts.append(

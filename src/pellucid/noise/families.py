@@ -24,6 +24,7 @@ MIXED = "poisson+gaussian"
 """The kind with two."""
 
 _STRENGTHS = np.geomspace(4e-4, 4, 460)  # standard deviation at white
+_BETWEEN = np.linspace(0, 1, 21)  # places between two of them
 _COARSE = np.geomspace(2e-3, 1, 56)  # for each of the two strengths of `MIXED`
 _MEANS = np.linspace(0, 1, 257)
 _LEVELS = np.linspace(0, 1, 201)  # of brightness before noise
@@ -55,9 +56,18 @@ def fit(kind: str, flats: Sequence[Flat], clip: bool) -> Fit:
     left = np.minimum(place.astype(int), len(_MEANS) - 2)
     share = place - left
     miss = np.log(variance) - (logs[:, left] * (1 - share) + logs[:, left + 1] * share)
-    costs = 2 * (np.maximum(_LEAN * miss, (_LEAN - 1) * miss) @ weight) / weight.sum()
+    costs = _costs(miss, weight)
     best = int(costs.argmin())
+    if kind != MIXED:  # the next strengths on either side are near enough to interpolate between
+        ends = [max(best - 1, 0), min(best + 1, len(costs) - 1)]
+        parts = np.stack([1 - _BETWEEN, _BETWEEN], axis=1)
+        costs, strengths = _costs(parts @ miss[ends], weight), np.exp(parts @ np.log(strengths[ends]))
+        best = int(costs.argmin())
     return Fit(tuple(float(one) for one in strengths[best]), float(costs[best]))
+
+
+def _costs(miss: Floats, weight: Floats) -> Floats:
+    return np.asarray(2 * (np.maximum(_LEAN * miss, (_LEAN - 1) * miss) @ weight) / weight.sum())
 
 
 @cache

@@ -27,7 +27,6 @@ _UNITS = {
 _USUAL = (0.02, 0.2)  # sigma, recommended where no noise was found: mild noise to add to clean images
 _ALIKE = 0.04  # correlations that differ by less count as equal, and below it, as none
 _BESIDE_IMPULSES = 0.015  # up to this level, other noise does not matter where there are impulses
-_LARGE = 64  # pixels a side; larger images are trained on in patches
 
 
 @dataclass(frozen=True)
@@ -86,18 +85,16 @@ class Inspection:
         return self.level.kind == NONE and not self.measured
 
     @property
-    def large(self) -> bool:
-        """Whether the images are learnt as patches, as photographs are."""
-        return self.side > _LARGE
-
-    @property
-    def advice(self) -> str:
-        """The mode of training that fits, in a sentence that ends with a colon; what trains like that may follow."""
+    def advice(self) -> tuple[str, ...]:
+        """The modes of training that fit, the best first: sentences that end with a colon, for what trains so."""
         if self.clean:
-            return "Train on these images as the clean ones, with noise of the strength that you expect:"
+            return ("Train on these images as the clean ones, with noise of the strength that you expect:",)
         if not self.measured:
-            return "Train on clean images of the same kind; this noise is a usual one, not one that was measured:"
-        return "Train on clean images of the same kind, with this noise added:"
+            return ("Train on clean images of the same kind; this noise is a usual one, not one that was measured:",)
+        return (
+            "Train on these very images, without clean ones:",
+            "Or, where there are clean images of the same kind, train on those with this noise added:",
+        )
 
     def plain(self) -> dict[str, Any]:
         """Return all as plain numbers, texts and lists, with the noise to train against."""
@@ -128,7 +125,7 @@ class Inspection:
         strength = f"{low}-{high}" if self.differ and low != high else _round(scale * level.strength)
         if level.steady:
             return [f"poisson:{strength}{tail}", f"gaussian:{_round(level.steady / stretch)}{tail}"]
-        if level.kind == "gaussian" and level.correlated:
+        if level.kind == "gaussian" and level.correlated and not self.wave:  # a wave, too, correlates neighbours
             return [f"correlated:{strength}/{_lengths(level.correlation)}{tail}"]
         return [f"{level.kind}:{strength}{tail}"]
 

@@ -13,7 +13,7 @@ from pellucid.common import PellucidError
 from pellucid.images import to_unit
 from pellucid.noise.findings import Inspection
 from pellucid.noise.impulses import NO_IMPULSES, Ends, Impulses, candidates, decide, repair
-from pellucid.noise.level import UNCLEAR, Brightness, Interval, Level, Part, estimate_level
+from pellucid.noise.level import UNCLEAR, Brightness, Interval, Level, Part, estimate_level, shared_correlation
 from pellucid.noise.patches import flat_patches
 from pellucid.noise.stripes import blocking, find_wave, remove_rows
 from pellucid.noise.values import Tally, Values, combine
@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 SIDE = 512
 """Of larger images, only the middle square of this side is measured; values are counted in the whole image."""
 
+_AGAIN = 5  # times that noise which neighbours share is measured again at most, with the correlation found before
+_SAME = 0.01  # correlations that differ by less need no other time
 _FEW = 4  # fewer images than this are measured in quarters, to have an interval
 _LEAST_SIDE = 32  # of an image that is quartered, in pixels
 _COARSE = range(3, 16)  # numbers of different values with which impulses cannot be recognised: all lie far apart
@@ -75,7 +77,17 @@ def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
     few = len(crops) < _FEW
     found = [[candidates(plane) for plane in _planes(crop, values)] for crop in crops]
     impulses = NO_IMPULSES if values.levels in _COARSE else decide([ends for image in found for ends in image])
-    seen = [_measure(_planes(crop, values), ends, impulses, few) for crop, ends in zip(crops, found, strict=True)]
+
+    def measure(correlation: tuple[float, float]) -> list[_Seen]:
+        pairs = zip(crops, found, strict=True)
+        return [_measure(_planes(crop, values), ends, impulses, few, correlation) for crop, ends in pairs]
+
+    correlation, seen = (0.0, 0.0), measure((0.0, 0.0))
+    for _ in range(_AGAIN):
+        before, correlation = correlation, shared_correlation([image.parts for image in seen])
+        if np.abs(np.subtract(before, correlation)).max() < _SAME:
+            break
+        seen = measure(correlation)
     if values.levels == 2:
         level = Level(UNCLEAR)
     else:
@@ -115,7 +127,13 @@ def _planes(crop: NDArray[Any], values: Values) -> list[Floats]:
     return list(np.moveaxis(to_unit(crop).astype(np.float64) * values.stretch, 2, 0))
 
 
-def _measure(planes: Sequence[Floats], found: Sequence[Ends], impulses: Impulses, quartered: bool) -> _Seen:
+def _measure(
+    planes: Sequence[Floats],
+    found: Sequence[Ends],
+    impulses: Impulses,
+    quartered: bool,
+    correlation: tuple[float, float],
+) -> _Seen:
     planes = [repair(plane, ends, impulses) for plane, ends in zip(planes, found, strict=True)]
     flats = []
     rows = columns = 0.0
@@ -123,7 +141,7 @@ def _measure(planes: Sequence[Floats], found: Sequence[Ends], impulses: Impulses
         row, without = remove_rows(plane)
         column, without = remove_rows(without.T)
         rows, columns = max(rows, row), max(columns, column)
-        flats.append([flat_patches(piece) for piece in _pieces(without.T, quartered)])
+        flats.append([flat_patches(piece, correlation) for piece in _pieces(without.T, quartered)])
     return _Seen(
         parts=tuple(zip(*flats, strict=True)),
         rows=rows,

@@ -25,6 +25,9 @@ LEAST = 0.004
 CORRELATED = 0.15
 """From this correlation of neighbours on, noise counts as correlated."""
 
+FAINT = 0.012
+"""Level up to which texture passes for noise."""
+
 _LEAST_ANYWHERE = 0.008  # the same for the noisiest tenth of the parts
 _STILL = 0.05  # from this share of patches of one single value on, noise is taken to spare them
 _TEXTURE = 0.1  # from this correlation on, what varies may be texture
@@ -64,8 +67,8 @@ class Level:
 
     @property
     def correlated(self) -> bool:
-        """Whether neighbours share a part of their noise."""
-        return max(self.correlation) > CORRELATED
+        """Whether neighbours share a part of their noise, and it is more than texture may be, which is correlated."""
+        return max(self.correlation) > CORRELATED and (self.sigma or 0) > FAINT
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,6 @@ def estimate_level(images: Sequence[Sequence[Part]], brightness: Brightness, cli
     if not known:
         still = all(flat.still == 1 for image in images for part in image for flat in part)
         return Level(NONE, 0.0, (0.0, 0.0), 0.0, 0.0, (0.0, 0.0)) if still else Level(UNCLEAR)
-    likeness = np.median([_correlation(part) for image in known for part in image], axis=0)
-    horizontal, vertical, factor = true_correlation(likeness)
-    if max(abs(horizontal), abs(vertical)) > CORRELATED:
-        # The variance that was subtracted with the slopes is put back.
-        known = [[tuple(flat.times(factor) for flat in part) for part in image] for image in known]
     parts = [part for image in known for part in image]
     kind = _choose(parts, brightness, clip)
     found = np.array([fit(kind, part, clip).strengths for part in parts])
@@ -114,10 +112,21 @@ def estimate_level(images: Sequence[Sequence[Part]], brightness: Brightness, cli
         steady=float(strengths[1]) if kind == MIXED else 0.0,
         sigma=sigma,
         sigma_interval=interval,
-        correlation=(horizontal, vertical) if clear else (0.0, 0.0),
+        correlation=_shared(known) if clear else (0.0, 0.0),
         flat=tuple((float(mean), float(np.sqrt(variance))) for mean, variance, _ in points.T),
         one_brightness=bool(_span(points) < _NARROW),
     )
+
+
+def shared_correlation(images: Sequence[Sequence[Part]]) -> tuple[float, float]:
+    """Return what `flat_patches` is to know of the noise of these images: its correlation where it is clear, else 0."""
+    known = _measurable(images)
+    found = _shared(known) if known else (0.0, 0.0)
+    return (max(found[0], 0.0), max(found[1], 0.0)) if max(found) > CORRELATED else (0.0, 0.0)
+
+
+def _shared(known: Sequence[Sequence[Part]]) -> tuple[float, float]:
+    return true_correlation(np.median([_correlation(part) for image in known for part in image], axis=0))
 
 
 def _measurable(images: Sequence[Sequence[Part]]) -> list[list[Part]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -16,16 +18,23 @@ SIDE = 7
 WINDOW = SIDE + 2
 """Side of a patch with the ring of pixels around it; smaller images have no patches."""
 
+MOST_CORRELATED = 0.88
+"""The greatest correlation of neighbours that patches of this size can show."""
+
 _PIXELS = SIDE * SIDE
 _FREE = _PIXELS - 3  # degrees of freedom once a slope is subtracted
 _MOST = 40_000  # patches that are taken from one plane
 _BINS = 12  # of brightness
 _FEWEST = 24  # patches that a bin of brightness needs
 _ROUNDS = 12  # of the iteration that finds flat patches
+_LOWEST = 0.1  # share of the patches with the lowest variance, by whose limit it begins
+_REACH = 3.0  # a patch is flat if its variance is at most this many standard deviations above that of noise
+_REACH_SHARED = 2.0  # the same for noise that neighbours share, which texture is harder to tell from
 _LEAST = 1e-12  # variance; rounding may leave a negative one
-_WHITE = 1.06  # up to this ratio of mean to median, eigenvalues may be those of noise alone
+_WHITE = 1.01  # up to this ratio of mean to median, and more of few patches, eigenvalues may be those of noise alone
+_SHARED = 0.25  # from this likeness of neighbours on, it is the noise that does not vary in every direction
+_CLEAR = 0.1  # directions in which correlated noise has less than this share of its greatest variance say little
 _WHITENESS = 0.1  # a bin so much more correlated than the least correlated one counts for clearly less
-_CORRELATED = 0.25  # from here on, the noise itself is taken to be correlated
 
 
 def _without_slope() -> Floats:
@@ -63,12 +72,50 @@ class Flat:
     still: float
     patches: int
 
-    def times(self, factor: float) -> Flat:
-        """Return it with every variance multiplied."""
-        return replace(self, variance=self.variance * factor)
+
+@dataclass(frozen=True)
+class _Expected:
+    """What noise of variance 1 gives in patches without their slopes.
+
+    Attributes
+    ----------
+    covariance : (pixels, pixels)
+    total : mean of the sum of squares of a patch
+    lowest, most : of these sums over their mean: the `_LOWEST` quantile, and the limit of flat patches
+    kept : mean of those within the limit over that of all
+    """
+
+    covariance: Floats
+    total: float
+    lowest: float
+    most: float
+    kept: float
 
 
-def flat_patches(plane: Floats) -> Flat:
+@cache
+def _expected(correlation: tuple[float, float]) -> _Expected:
+    """Return it for noise with this correlation of neighbours; sums are taken as chi-squared by their two moments."""
+    covariance = _covariance(correlation)
+    total = float(np.trace(covariance))
+    half = total**2 / float(np.square(covariance).sum()) / 2  # of the degrees of freedom
+    most = 1 + (_REACH_SHARED if any(correlation) else _REACH) * half**-0.5
+    ratio = np.linspace(0, 10, 20_001)[1:]  # to the mean
+    density = np.exp((half - 1) * np.log(ratio) - half * (ratio - 1))
+    lowest = np.interp(_LOWEST, np.cumsum(density) / density.sum(), ratio)
+    within = ratio <= most
+    kept = (ratio * density)[within].sum() / density[within].sum()
+    return _Expected(covariance, total, float(lowest), most, float(kept))
+
+
+def _covariance(correlation: Sequence[float] | Floats) -> Floats:
+    """Return the covariance, without the slopes, of noise whose correlation falls as r**(distance**2)."""
+    y, x = np.divmod(np.arange(_PIXELS), SIDE)
+    powers = [np.square(np.subtract.outer(axis, axis)) for axis in (x, y)]
+    whole = np.prod([one**power for one, power in zip(correlation, powers, strict=True)], axis=0)
+    return np.asarray(_REST @ whole @ _REST)
+
+
+def flat_patches(plane: Floats, correlation: tuple[float, float] = (0.0, 0.0)) -> Flat:
     """Measure the noise of a plane (height, width), one colour of an image, in its weakly textured patches.
 
     Patches are sorted into bins by the brightness of the ring around them, which does not share their noise. In each
@@ -77,7 +124,11 @@ def flat_patches(plane: Floats) -> Flat:
     excluded by the eigenvalues of their covariance (Chen, Zhu, Heng, "An efficient statistical method for image noise
     level estimation", ICCV 2015). Bins that are more correlated than the least correlated one hold more texture than
     noise, and count for less.
+
+    `correlation` is that of horizontal and of vertical neighbours of the noise, as far as it is known: noise that
+    neighbours share varies more from patch to patch, and its slopes are subtracted from it.
     """
+    expected = _expected(correlation)
     none = np.zeros(0)
     if min(plane.shape) < WINDOW:
         return Flat(none, none, none, np.zeros(2), 0.0, 0.0, 0)
@@ -92,19 +143,23 @@ def flat_patches(plane: Floats) -> Flat:
     points, correlations = [], []
     for inside in _bins(ring[moving]):
         rest = patches[moving][inside] @ _REST
-        variance = np.square(rest).sum(axis=1) / _FREE
-        flat = _flat(variance)
-        correlation = _correlation(rest[flat])
-        level = _level(rest[flat], float(correlation.mean()))
+        flat = _flat(np.square(rest).sum(axis=1), expected)
+        alike = _correlation(rest[flat])
+        if any(correlation):
+            level = _level(rest[flat], expected)
+        else:
+            level = _white_level(rest[flat], expected, float(alike.mean()))
         points.append((mean[moving][inside][flat].mean(), max(level, _LEAST), flat.sum() ** 2 / len(flat)))
-        correlations.append(correlation)
+        correlations.append(alike)
     if not points:
         return Flat(none, none, none, np.zeros(2), 0.0, still, len(patches))
     (bright, level, count), found = np.array(points).T, np.array(correlations)
     likeness = found.mean(axis=1)
-    weight = count * np.exp(-np.square((likeness - likeness.min()) / _WHITENESS))
-    correlation = weight @ found / weight.sum()
-    return Flat(bright, level, weight, correlation, float(count @ likeness / count.sum()), still, len(patches))
+    usual = np.median(likeness) if any(correlation) else likeness.min()
+    weight = count * np.exp(-np.square((likeness - usual) / _WHITENESS))
+    return Flat(
+        bright, level, weight, weight @ found / weight.sum(), float(count @ likeness / count.sum()), still, len(patches)
+    )
 
 
 def _bins(brightness: Floats) -> list[NDArray[np.intp]]:
@@ -117,13 +172,12 @@ def _bins(brightness: Floats) -> list[NDArray[np.intp]]:
     return [inside for inside in bins if len(inside) >= _FEWEST]
 
 
-def _flat(variance: Floats) -> NDArray[np.bool_]:
-    """Choose the patches whose variances could all come from one level of noise, the lowest."""
-    spread = np.sqrt(2 / _FREE)
-    level = float(np.quantile(variance, 0.1)) / (1 - 1.28 * spread)
+def _flat(sums: Floats, expected: _Expected) -> NDArray[np.bool_]:
+    """Choose the patches whose sums of squares could all come from one level of noise, the lowest."""
+    level = float(np.quantile(sums, _LOWEST)) / expected.lowest
     for _ in range(_ROUNDS):
-        chosen = variance <= level * (1 + 3 * spread)
-        level = float(variance[chosen].mean())
+        chosen = sums <= level * expected.most
+        level = float(sums[chosen].mean()) / expected.kept
     return np.asarray(chosen)
 
 
@@ -133,17 +187,27 @@ def _correlation(rest: Floats) -> Floats:
     return np.array([float(pair.mean()) for pair in pairs]) / max(float(np.square(rest).mean()), 1e-30)
 
 
-def _level(rest: Floats, correlation: float) -> float:
+def _white_level(rest: Floats, expected: _Expected, likeness: float) -> float:
     """Return the variance of the noise in flat patches: white noise varies in every direction, texture only in some."""
-    if len(rest) < 10 * _FREE or correlation > _CORRELATED:
-        return float(np.square(rest).sum() / len(rest) / _FREE)
-    values = np.linalg.eigvalsh(rest.T @ rest / len(rest))[_PIXELS - _FREE :]
-    while len(values) > 1 and values.mean() > _WHITE * np.median(values):
-        values = values[:-1]
-    return float(values.mean())
+    mean = float(np.square(rest).sum() / len(rest) / expected.total)
+    if len(rest) >= 10 * _FREE and likeness <= _SHARED:
+        values = np.linalg.eigvalsh(rest.T @ rest / len(rest))[_PIXELS - _FREE :]
+        # Eigenvalues of few patches differ by chance.
+        while len(values) > 1 and values.mean() > (_WHITE + _FREE / (2 * len(rest))) * np.median(values):
+            values = values[:-1]
+        mean = float(values.mean())
+    return mean / expected.kept
 
 
-def true_correlation(measured: Floats) -> tuple[float, float, float]:
+def _level(rest: Floats, expected: _Expected) -> float:
+    """Return the same for noise that neighbours share: texture adds variance in few of the directions of the noise."""
+    values, directions = np.linalg.eigh(expected.covariance)
+    clear = values > _CLEAR * values[-1]
+    seen = np.square(rest @ directions[:, clear]).mean(axis=0)
+    return float(np.median(seen / values[clear]) / expected.kept)
+
+
+def true_correlation(measured: Floats) -> tuple[float, float]:
     """Undo what subtracting the slopes does to correlated noise.
 
     Parameters
@@ -152,22 +216,20 @@ def true_correlation(measured: Floats) -> tuple[float, float, float]:
 
     Returns
     -------
-    The correlation of horizontal and of vertical neighbours, and the factor from the measured variances to the true
-    ones. The noise is assumed to be white noise blurred by a Gaussian, whose correlation falls as r**(distance**2).
+    The correlation of horizontal and of vertical neighbours. The noise is assumed to be white noise blurred by a
+    Gaussian, whose correlation falls as r**(distance**2); above `MOST_CORRELATED` it is too smooth to be told by
+    patches of this size.
     """
-    guess = np.clip(measured, -0.3, 0.95)
+    guess = np.clip(measured, -0.3, MOST_CORRELATED)
     for _ in range(60):
-        seen, _ = _seen(guess)
-        guess = np.clip(guess + (measured - seen), -0.3, 0.97)
-    return float(guess[0]), float(guess[1]), _FREE / _seen(guess)[1]
+        guess = np.clip(guess + (measured - _seen(guess)), -0.3, MOST_CORRELATED)
+    return float(guess[0]), float(guess[1])
 
 
-def _seen(correlation: Floats) -> tuple[Floats, float]:
-    """Return the correlation of neighbours, and the sum of squares, in patches without their slopes."""
+def _seen(correlation: Floats) -> Floats:
+    """Return the correlation of neighbours in patches without their slopes."""
+    left = _covariance(correlation)
     y, x = np.divmod(np.arange(_PIXELS), SIDE)
-    powers = [np.square(np.subtract.outer(axis, axis)) for axis in (x, y)]
-    covariance = np.prod([one**power for one, power in zip(correlation, powers, strict=True)], axis=0)
-    left = _REST @ covariance @ _REST
-    mean = np.trace(left) / _PIXELS
-    side = [left[(powers[axis] == 1) & (powers[1 - axis] == 0)].mean() for axis in (0, 1)]
-    return np.array(side) / mean, float(mean * _PIXELS)
+    apart = np.abs(np.subtract.outer(x, x)), np.abs(np.subtract.outer(y, y))
+    side = [left[(apart[axis] == 1) & (apart[1 - axis] == 0)].mean() for axis in (0, 1)]
+    return np.asarray(np.array(side) / np.trace(left) * _PIXELS)

@@ -19,7 +19,19 @@ import numpy as np
 
 from pellucid import modelfile
 from pellucid.common import PellucidError, atomic, digest, progress, write_json, write_text
-from pellucid.datasets import Cleanliness, Images, PairedImages, Split, cleanliness, doubt, evenly, load, piece
+from pellucid.datasets import (
+    SOME,
+    Cleanliness,
+    Images,
+    PairedImages,
+    Split,
+    cleanliness,
+    doubt,
+    evenly,
+    load,
+    noise_like,
+    piece,
+)
 from pellucid.domain import describe
 from pellucid.evaluation import Scored, blind, compare, mean_scores, metrics, pictures, verdict
 from pellucid.images import save_figure
@@ -63,9 +75,6 @@ from pellucid.training import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-MEASURED = 40
-"""Noisy images, evenly chosen, whose noise is measured before they are learned from alone."""
 
 Say = Callable[[str], None]
 """Takes one line of what happens, for a person."""
@@ -264,6 +273,8 @@ def _begin(
     alone = data is None and bool(changes.get("noisy"))
     if alone:
         changes = {**changes, "data": ""}
+    if "noise" in changes:
+        changes = {**changes, "noise": noise_like(changes["noise"], say)}
     config = recipe(recipe_name or "default", **changes)
     if data is None and recipe_name and recipe_name not in RECIPES:
         data = config.data or None
@@ -347,7 +358,7 @@ def _in_time(config: Config, split: Split, minutes: float, say: Say) -> Config:
 def _measured(split: Split, config: Config, changes: Mapping[str, Any], say: Say) -> dict[str, Any]:
     """Return the noise of noisy images alone, and how to learn from them, as measured or as asked for."""
     images = split.train
-    found = inspect([piece(images, int(index)) for index in evenly(len(images), MEASURED)])
+    found = inspect([piece(images, int(index)) for index in evenly(len(images), SOME)])
     noise, method, renoise = str(changes.get("noise", "")), config.method, config.renoise
     if not noise:
         if found.clean:

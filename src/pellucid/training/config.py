@@ -32,7 +32,8 @@ class Config:
 
     data: str = _option("mnist", "data set: a name (see `pellucid data`), a folder, .npz, .npy or IDX file")
     noise: str = _option(
-        "gaussian:0.5", "noise to learn to remove: KIND:STRENGTH, a range as gaussian:0.1-0.6, '+' chains"
+        "gaussian:0.5",
+        "noise to learn to remove: KIND:STRENGTH, a range as gaussian:0.1-0.6, like:NOISY_IMAGES, '+' chains",
     )
     noisy: str = _option(
         "", "noisy images to learn from: named as the clean ones in data; or without any, alone (see --method)"
