@@ -171,6 +171,11 @@ def test_noise_that_is_very_smooth_is_said_to_be_measured_too_low() -> None:
     assert "measured too low" not in said(inspect(corrupted(clouds(), "correlated:0.1/0.68")))
 
 
+def test_in_small_images_noise_that_neighbours_share_is_said_to_be_a_guess() -> None:
+    assert "hardly more than a guess" in said(inspect(corrupted(digits(), "correlated:0.1/0.68")))
+    assert "hardly more than a guess" not in said(inspect(corrupted(clouds(), "correlated:0.1/0.68")))
+
+
 def test_rows_columns_and_waves() -> None:
     rng = np.random.default_rng(1)
     y, x = np.mgrid[:176, :160][..., None]
@@ -189,6 +194,7 @@ def test_rows_columns_and_waves() -> None:
     assert found.wave == (pytest.approx(0.05, rel=0.25), pytest.approx(6, rel=0.05))
     assert "regular pattern" in said(found)
     assert kinds(found.noise) == {"gaussian"}  # though a wave correlates neighbours
+    assert found.level.sigma == pytest.approx(0.05, rel=0.06)
     plain = inspect(eight_bits(white))
     assert (plain.rows, plain.columns, plain.wave) == (0, 0, None)
 

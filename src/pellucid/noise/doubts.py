@@ -14,6 +14,7 @@ _CLIPPED = 0.01  # share of the values at an end of the range that matters
 _BIASED = 0.02  # level of noise whose clipping matters
 _FINE = 0.02  # level up to which correlation may as well be fine texture
 _SMOOTH = 0.7  # correlation from which on level and correlation come out more than some percent too low
+_SMALL = 64  # pixels a side
 _BLOCKS = 1.15
 _OFFSET = 0.01  # of white; black that lies higher matters to noise that grows with brightness
 _GROWING = ("poisson", "speckle", "poisson+gaussian")
@@ -86,20 +87,22 @@ def _of_pattern(found: Inspection) -> list[str]:
     if max(abs(horizontal), abs(vertical)) > CORRELATED:
         cause = " (or it is fine texture)" if (found.level.sigma or 0) < _FINE else ""
         alike = (
-            "the recommended noise is like it, but blind-spot training fails on it."
+            "the recommended noise is like it, but blind-spot methods fail on it."
             if "correlated:" in found.noise
-            else "the recommended noise is not like it, and blind-spot training fails on it."
+            else "the recommended noise is not like it, and blind-spot methods fail on it."
         )
         texts.append(
             f"Neighbouring pixels share their noise, correlation {horizontal:.2f} and {vertical:.2f}{cause}: {alike}"
         )
         if max(horizontal, vertical) > _SMOOTH:
             texts.append("Noise that smooth is measured too low, and its neighbours as too little alike.")
+        if found.side < _SMALL and found.level.correlated:
+            texts.append("In images so small, the level of noise that neighbours share is hardly more than a guess.")
     for name, level in (("rows", found.rows), ("columns", found.columns)):
         if level:
             texts.append(
                 f"Whole {name} are shifted, by {level:.2g} on average: the recommended noise is like that, but "
-                "blind-spot training fails on it."
+                "blind-spot methods fail on it."
             )
     if found.wave:
         texts.append(

@@ -25,7 +25,8 @@ _UNITS = {
     "speckle": "relative to the pixel",
 }
 _USUAL = (0.02, 0.2)  # sigma, recommended where no noise was found: mild noise to add to clean images
-_ALIKE = 0.04  # correlations that differ by less count as equal, and below it, as none
+_ALIKE = 0.04  # correlations that differ by less count as equal
+_HARDLY = 0.07  # up to this correlation, which texture in flat patches gives, there is none
 _BESIDE_IMPULSES = 0.015  # up to this level, other noise does not matter where there are impulses
 
 
@@ -167,7 +168,7 @@ class Inspection:
 
 def _lengths(correlation: tuple[float, float]) -> str:
     """Return the lengths of the blur, as `parse` reads them, that correlates neighbours so."""
-    across, down = (one if one > _ALIKE else 0.0 for one in correlation)
+    across, down = (one if one > _HARDLY else 0.0 for one in correlation)
     if abs(across - down) < _ALIKE:
         return _round(blur_length((across + down) / 2))
     return f"{_round(blur_length(across))}x{_round(blur_length(down))}"

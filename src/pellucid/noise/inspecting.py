@@ -83,7 +83,9 @@ def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
         return [_measure(_planes(crop, values), ends, impulses, few, correlation) for crop, ends in pairs]
 
     correlation, seen = (0.0, 0.0), measure((0.0, 0.0))
-    for _ in range(_AGAIN):
+    waves = [image.wave for image in seen if image.wave]
+    wave = waves[len(waves) // 2] if 2 * len(waves) > len(seen) else None
+    for _ in range(0 if wave else _AGAIN):  # a wave correlates neighbours in another way
         before, correlation = correlation, shared_correlation([image.parts for image in seen])
         if np.abs(np.subtract(before, correlation)).max() < _SAME:
             break
@@ -92,7 +94,6 @@ def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
         level = Level(UNCLEAR)
     else:
         level = estimate_level([image.parts for image in seen], _brightness(crops, values), not values.outside)
-    waves = [image.wave for image in seen if image.wave]
     pixels = sum(image.pixels for image in seen)
     return Inspection(
         images=len(seen),
@@ -103,7 +104,7 @@ def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
         impulses=impulses,
         rows=float(np.median([image.rows for image in seen])),
         columns=float(np.median([image.columns for image in seen])),
-        wave=waves[len(waves) // 2] if 2 * len(waves) > len(seen) else None,
+        wave=wave,
         blocking=float(np.median([image.blocking for image in seen])),
         differ=_differ(level.sigma_interval, pixels / sum(len(image.parts) for image in seen)),
         level=level,
