@@ -202,26 +202,26 @@ def mnist(data: Path, work: Path, minutes: float | None) -> None:
     judge(run, test[:2000], noise(test[:2000], np.random.default_rng(2)))
 
 
+def beside_supervised(data: Path, work: Path, name: str, noise: str, options: tuple[object, ...]) -> None:
+    """Train from noisy photographs alone, and from the clean ones with the same noise."""
+    noisy, *test = photographs(data, work, noise)
+    np.save(work / "noisy.npy", noisy)
+    judge(train("--noisy", work / "noisy.npy", *options, out=work / name), *test)
+    np.save(work / "clean.npy", train400(data, work))
+    known = ("--noise", str(unclipped(parse(noise))))
+    judge(train(work / "clean.npy", *known, *options, out=work / f"{name}-supervised"), *test)
+
+
 @row
 def correlated(data: Path, work: Path, minutes: float | None) -> None:
-    """Noise that neighbours share, and the same from clean images."""
-    noisy, *test = photographs(data, work, "correlated:0.1/0.678")
-    np.save(work / "correlated.npy", noisy)
-    judge(train("--noisy", work / "correlated.npy", *budget(minutes, 1), out=work / "correlated"), *test)
-    np.save(work / "clean.npy", train400(data, work))
-    noise = ("--noise", "correlated:0.1/0.678:unclipped")
-    judge(train(work / "clean.npy", *noise, *budget(minutes, 1), out=work / "correlated-supervised"), *test)
+    """Noise that neighbours share."""
+    beside_supervised(data, work, "correlated", "correlated:0.1/0.678", budget(minutes, 1))
 
 
 @row
 def rows(data: Path, work: Path, minutes: float | None) -> None:
-    """Shifted rows, and the same from clean images."""
-    noisy, *test = photographs(data, work, "gaussian:0.05+rows:0.03")
-    np.save(work / "rows.npy", noisy)
-    judge(train("--noisy", work / "rows.npy", *budget(minutes, 1.5), out=work / "rows"), *test)
-    np.save(work / "clean.npy", train400(data, work))
-    noise = ("--noise", "gaussian:0.05:unclipped+rows:0.03:unclipped")
-    judge(train(work / "clean.npy", *noise, *budget(minutes, 1.5), out=work / "rows-supervised"), *test)
+    """Shifted rows."""
+    beside_supervised(data, work, "rows", "gaussian:0.05+rows:0.03", budget(minutes, 1.5))
 
 
 def main() -> None:

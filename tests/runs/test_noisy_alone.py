@@ -11,6 +11,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from conftest import Command, made_once, run_command
+from pellucid.images import write_image
 from pellucid.runs.train import train
 from stopped import results
 
@@ -168,3 +169,23 @@ def test_noise_that_is_cut_off(tmp_path: Path, command: Command) -> None:
     assert "method: levels, since" in done.stdout
     # What is cut off is brighter than black on average; a mean of noisy values would stay so.
     assert error(tmp_path / "run", clean, noisy) < 0.5 * np.square(noisy - clean).mean()
+
+
+def test_noise_that_was_named_is_repeated(shots: Path, command: Command, tmp_path: Path) -> None:
+    few = (*SIZES[:2], "--epochs", 1, "--epoch-steps", 2, "--patch", 32, "--no-renoise")
+    done = command("train", "--noisy", shots / "first.npy", "--noise", "gaussian:0.15:unclipped", *few, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    done = command("repeat", "run", "--out", "again")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "again" / "config.json").read_text() == (tmp_path / "run" / "config.json").read_text()
+
+
+def test_two_shots_of_one_image(command: Command, tmp_path: Path) -> None:
+    clean = np.tile(scenes(1)[0], (2, 3))
+    for seed, name in enumerate(("first", "second")):
+        shot = np.rint(noisy_shot(clean, seed).clip(0, 1) * 65535).astype(np.uint16)
+        write_image(tmp_path / f"{name}.png", shot)
+    few = (*SIZES[:2], "--epochs", 1, "--epoch-steps", 2, "--patch", 32)
+    done = command("train", "--noisy", "first.png", "--second", "second.png", *few, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    assert "two shots give" in done.stdout

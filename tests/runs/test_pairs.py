@@ -117,7 +117,7 @@ def test_it_learns_from_pairs_and_the_config_repeats_it(stained: Path, command: 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("train", "--noisy", "noisy"), "expected the clean ones as well. Give them, too. (--clean)"),
+        (("train", "--second", "noisy"), "a second shot belongs to noisy images without clean ones"),
         (("train", "clean", "--clean", "clean", "--noisy", "noisy"), "two data sets were given"),
         (("train", "clean", "--noisy", "noisy", "--noise", "gaussian:0.1"), "bring their own noise"),
         (("train", "clean", "--noise", "paired"), "comes with noisy images. Give them, too. (--noisy)"),

@@ -70,7 +70,7 @@ def test_a_hidden_pixel_is_filled_from_another() -> None:
         assert where.sum() >= 2 * 4 * 6
         assert (filled[where] != images[where]).all()
         assert np.array_equal(filled[~where], images[~where])
-    assert {tuple(hide(images, np.random.default_rng(seed))[0].nonzero()[1]) for seed in range(3)}.__len__() == 3
+    assert len({tuple(hide(images, np.random.default_rng(seed))[0].nonzero()[1]) for seed in range(3)}) == 3
 
 
 def test_neighbours_allow_for_what_tells_them_apart() -> None:

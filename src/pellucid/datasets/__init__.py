@@ -5,7 +5,7 @@ from pellucid.datasets.catalogue import NAMED, load, presence
 from pellucid.datasets.cleanliness import Cleanliness, cleanliness
 from pellucid.datasets.labels import Labels
 from pellucid.datasets.official import cache_folder
-from pellucid.datasets.pairs import PairedImages, noisy_copies, noisy_copy, with_noise
+from pellucid.datasets.pairs import noisy_copies, noisy_copy, with_noise
 from pellucid.datasets.pieces import piece
 from pellucid.datasets.sampling import SOME, noise_like, read_some
 from pellucid.datasets.sources import CACHE_BYTES, ArrayImages, Images, evenly, sizes, stack
@@ -19,7 +19,6 @@ __all__ = [
     "Cleanliness",
     "Images",
     "Labels",
-    "PairedImages",
     "Split",
     "cache_folder",
     "cleanliness",

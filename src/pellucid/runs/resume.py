@@ -39,11 +39,8 @@ def find_checkpoint(
     config, record = folder.config, folder.record
     if record.ended:
         raise PellucidError(f"{folder.path} was finished on {record.ended}: there is nothing to continue. Repeat it.")
-    found, number = None, 0
-    if numbered(folder.checkpoints_path):
-        found, number, wrong = newest(folder.checkpoints_path)
-        for reason in wrong:
-            say(f"{reason}: continuing from the one before it")
+    found, number = newest_sound(folder, say)
+    if found:
         _refuse("config", differences(found["config"], dataclasses.asdict(config)), f"its {CONFIG} was changed")
     # Where the data is may have changed; its content is compared.
     changes = {**changes, **{name: getattr(config, name) for name in PLACES}}
@@ -58,14 +55,17 @@ def find_checkpoint(
     return number
 
 
-def newest_sound(folder: RunFolder, say: Callable[[str], None]) -> int:
-    """Return the number of the newest sound checkpoint, 0 if there is none; `say` is told of damaged ones."""
+def newest_sound(folder: RunFolder, say: Callable[[str], None]) -> tuple[dict[str, Any], int]:
+    """Return what the newest sound checkpoint is of, and its number; nothing and 0 if there is none.
+
+    `say` is told of damaged ones.
+    """
     if not numbered(folder.checkpoints_path):
-        return 0
-    _, number, wrong = newest(folder.checkpoints_path)
+        return {}, 0
+    found, number, wrong = newest(folder.checkpoints_path)
     for reason in wrong:
         say(f"{reason}: continuing from the one before it")
-    return number
+    return found, number
 
 
 def check_data(record: Record, split: Split) -> None:

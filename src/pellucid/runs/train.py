@@ -23,7 +23,6 @@ from pellucid.datasets import (
     SOME,
     Cleanliness,
     Images,
-    PairedImages,
     Split,
     cleanliness,
     doubt,
@@ -34,7 +33,7 @@ from pellucid.datasets import (
 )
 from pellucid.domain import describe
 from pellucid.evaluation import Scored, blind, compare, mean_scores, metrics, pictures, verdict
-from pellucid.images import save_figure
+from pellucid.images import Image, save_figure
 from pellucid.inference import Denoiser
 from pellucid.modelfile import Card
 from pellucid.networks import build, find, predict, receptive_field, require_keras
@@ -103,11 +102,26 @@ class Run:
 
 @dataclass(frozen=True)
 class _Start:
-    """Where a training begins: its open folder and data, and the checkpoint to go on from (0: none)."""
+    """Where a training begins: its open folder, data and network, and the checkpoint to go on from (0: none)."""
 
     folder: RunFolder
     split: Split
+    model: Any
     checkpoint: int
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """The first or second shot of pairs, as a list of images."""
+
+    pairs: Images
+    number: int
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int, /) -> Image:
+        return np.split(self.pairs[index], 2, axis=2)[self.number]
 
 
 def train(
@@ -130,7 +144,8 @@ def train(
     Parameters
     ----------
     data : a data set's name, or a path (see `load`); None takes MNIST where it can be had, else `strokes`. With
-        `noisy`, one of the `changes`, it holds the clean images, and theirs in `noisy` take the place of made noise.
+        `noisy`, one of the `changes`, it holds the clean images, and theirs in `noisy` take the place of made noise;
+        None then learns from the noisy images alone, and from a second shot of each if there is `second`.
     recipe_name : a name in `RECIPES`, or the path of a run's `config.json`, whose data is used if `data` is None. None
         is automatic: network, patches and steps are chosen by what the images are like (see `training.automatic`).
     out : the run folder to make; None names one in `runs`. Where there is a folder `runs`, `runs/latest` becomes a link
@@ -151,6 +166,8 @@ def train(
         finished run or of one that began with other data, settings or versions.
     SystemExit
         For SIGTERM and SIGHUP, after a checkpoint, with 128 + the signal's number.
+    KeyboardInterrupt
+        For Ctrl-C, after a checkpoint, in the first training of the method `levels`, which makes no denoiser yet.
     """
     if not 0 <= checkpoint_every < float("inf"):
         raise PellucidError(f"checkpoint_every expects seconds, 0 or more; got {checkpoint_every:g}.")
@@ -181,19 +198,26 @@ def train(
             training = training_batches(split, stage.config, say, guess)
             validation = validation_batches(split, stage.config, say)
             checkpoints = stage.checkpoints(checkpoint_every)
-            learner = Learner(_build(stage.config, split), stage.config, len(training))
-            number = start.checkpoint if stage is folder else newest_sound(stage, say)
+            model = start.model if stage is folder else _build(stage.config, split)
+            learner = Learner(model, stage.config, len(training))
+            number = start.checkpoint if stage is folder else newest_sound(stage, say)[1]
             if number:
                 learner.load(checkpoints, number)
                 say(f"continuing in epoch {learner.state.epoch + 1}, after step {learner.state.step}")
-            with _kept(folder, learner, split, say):
+            # What is usual in noisy images is told by those that were given, not by noise drawn on guesses.
+            given = training_batches(split, first_stage(config), lambda line: None) if guess else training
+            with _kept(folder, learner, split, given, say):
                 interrupted = _fit(stage, learner, training, validation, checkpoints, tensorboard, say)
+                if interrupted:
+                    epoch_kept = learner.state.best + 1
+                    kept = f"keeping the weights of epoch {epoch_kept}" if epoch_kept else "in the first epoch"
+                    say(f"interrupted: {kept}; {folder.path} can be resumed")
                 if _of_levels(stage.config) and interrupted:
                     say("there is no model yet, as the second training makes it")
                     raise KeyboardInterrupt
                 if stage is not folder and not interrupted:
                     if not _of_levels(stage.config):
-                        _save_model(stage, learner.model, split)
+                        _save_model(stage, learner.model, split, given)
                     _save_weights(stage, learner.model)  # last: they tell that it is done
                     checkpoints.clear()
                     guess = _guess(stage)
@@ -201,8 +225,8 @@ def train(
                     continue
                 if guess:
                     _keep_better(folder, learner, say)
-                _save_model(folder, learner.model, split)
-                run = _judge(folder, learner, split, clean, interrupted)
+                _save_model(folder, learner.model, split, given)
+                run = _judge(folder, learner, split, clean, len(given.patches.images), interrupted)
             break
         if not interrupted:
             weights = ((f"{place:04d}", array) for place, array in enumerate(learner.model.get_weights()))
@@ -242,12 +266,17 @@ def _guess(stage: RunFolder) -> Callable[[Images], Images]:
 
 
 def _keep_better(folder: RunFolder, learner: Learner, say: Say) -> None:
-    """Go back to the weights of the first stage if the second came no nearer to the images, by the same measure."""
+    """Go back to the weights of the first stage if the second came no nearer to the images, by the same measure.
+
+    That of the method `levels` is no denoiser, so there is nothing to go back to.
+    """
     rough = _rough(folder)
+    if _of_levels(rough.config):
+        return
     with (rough.path / "history.csv").open() as file:
         before = min(float(row["validation_loss"]) for row in csv.DictReader(file))
     best = learner.state.history[learner.state.best].validation_loss if learner.state.history else math.inf
-    if best > before and not _of_levels(rough.config):
+    if best > before:
         say(f"the second training came no nearer ({best:.4g}, the first {before:.4g}): keeping the first")
         learner.model.set_weights(require_keras().saving.load_model(rough.weights).get_weights())
 
@@ -284,12 +313,11 @@ def _begin(
     say(f"data: {split.about} ({split.place})")
     for line in () if config.alone else doubt(split):
         say(line)
-    if config.alone and not config.second:
-        changes = {**changes, **_measured(split, config, changes, say)}
-        config = dataclasses.replace(config, **{name: changes[name] for name in ("noise", "method", "renoise")})
-    elif config.second:
-        changes = {**changes, "method": "shots"}
-        config = dataclasses.replace(config, method="shots")
+    # The config of a run without clean images says all that is measured here.
+    if config.alone and (config.method == "auto" or "method" in changes):
+        changes = {**changes, **({"method": "shots"} if config.second else _measured(split, config, changes, say))}
+        settled = {name: changes[name] for name in ("noise", "method", "renoise") if name in changes}
+        config = dataclasses.replace(config, **settled)
     if recipe_name is None:
         found = fingerprint(split.train)
         config = automatic(found, (minutes or MINUTES) / (2 if config.renoised else 1), changes)
@@ -300,13 +328,13 @@ def _begin(
         config = dataclasses.replace(config, data=split.name if data is None else os.fspath(data))
     if minutes is not None:
         config = _in_time(config, split, minutes, say)
-    size = _build(config, split).count_params()
+    model = _build(config, split)
     with RunFolder.begin(out, config, Record.begin(split)) as folder:
         say(
-            f"training {config.network} ({size:,} parameters) for {config.noise}, recipe "
+            f"training {config.network} ({model.count_params():,} parameters) for {config.noise}, recipe "
             f"{recipe_name or 'automatic'}, in {folder.path}"
         )
-        yield _Start(folder, split, 0)
+        yield _Start(folder, split, model, 0)
 
 
 @contextmanager
@@ -324,14 +352,14 @@ def _continue(
         check_data(folder.record, split)
         folder.record.continued.append(now())
         folder.save_record()
-        yield _Start(folder, split, checkpoint)
+        yield _Start(folder, split, _build(folder.config, split), checkpoint)
 
 
 def _load(data: str | os.PathLike[str] | None, config: Config, say: Say) -> Split:
-    if config.alone and not config.second:
-        return load(config.noisy, seed=config.seed, gaps=False)
     if config.second:
         return load(config.noisy, noisy=config.second, group=config.group, seed=config.seed)
+    if config.alone:
+        return load(config.noisy, seed=config.seed, gaps=False)
     if data is not None:
         return load(data, noisy=config.noisy, group=config.group, seed=config.seed)
     try:
@@ -360,22 +388,21 @@ def _measured(split: Split, config: Config, changes: Mapping[str, Any], say: Say
     images = split.train
     found = inspect([piece(images, int(index)) for index in evenly(len(images), SOME)])
     noise, method, renoise = str(changes.get("noise", "")), config.method, config.renoise
+    if not noise and found.clean:
+        raise PellucidError(
+            f"hardly any noise was found in {config.noisy}: there is nothing to learn to remove. Name the noise if you "
+            "know better, or learn from these images as the clean ones.",
+            argument="noise",
+        )
+    if not noise and unclear(found):
+        noise, renoise = str(UNKNOWN), False
+        say(
+            "noise: it cannot be told from texture. So there is one training, of which no error is known, only how "
+            "well it predicts noisy pixels. Name the noise if you know it."
+        )
     if not noise:
-        if found.clean:
-            raise PellucidError(
-                f"hardly any noise was found in {config.noisy}: there is nothing to learn to remove. Name the noise if "
-                "you know better, or learn from these images as the clean ones.",
-                argument="noise",
-            )
-        noise = str(UNKNOWN) if unclear(found) else found.unit_noise
-        if unclear(found):
-            renoise = False
-            say(
-                "noise: it cannot be told from texture. So there is one training, of which no error is known, only how "
-                "well it predicts noisy pixels. Name the noise if you know it."
-            )
-        else:
-            say(f"noise: {noise}, as measured on {found.images} images")
+        noise = found.unit_noise
+        say(f"noise: {noise}, as measured on {found.images} images")
     if method == "auto":
         method, why = choose_method(found, images)
         say(f"method: {method}, since {why}")
@@ -424,15 +451,11 @@ def _fit(
     for batches in (training, validation):
         if batches.patches.unreadable and (line := batches.patches.unreadable.summary()):
             say(line)
-    if interrupted:
-        epoch_kept = learner.state.best + 1
-        kept = f"keeping the weights of epoch {epoch_kept}" if epoch_kept else "in the first epoch"
-        say(f"interrupted: {kept}; {folder.path} can be resumed")
     return interrupted
 
 
 @contextmanager
-def _kept(folder: RunFolder, learner: Learner, split: Split, say: Say) -> Iterator[None]:
+def _kept(folder: RunFolder, learner: Learner, split: Split, training: Batches, say: Say) -> Iterator[None]:
     """Whatever goes wrong, what was trained is kept, and the user told how to go on."""
     try:
         yield
@@ -442,20 +465,19 @@ def _kept(folder: RunFolder, learner: Learner, split: Split, say: Say) -> Iterat
     except DivergedError:
         raise
     except PellucidError as error:
-        if learner.best_weights and not folder.model.exists():
+        if learner.best_weights and not folder.model.exists() and not _of_levels(learner.config):
             with suppress(PellucidError):
                 learner.model.set_weights(learner.best_weights)
-                _save_model(folder, learner.model, split)
+                _save_model(folder, learner.model, split, training)
         raise PellucidError(
             f"{error} What was trained is kept; {folder.path} can be resumed.", argument=error.argument or "resume"
         ) from error
 
 
-def _save_model(folder: RunFolder, model: Any, split: Split) -> None:
+def _save_model(folder: RunFolder, model: Any, split: Split, training: Batches) -> None:
     """Write the model file, once it is known to answer as the model does."""
     config = folder.config
     grid = find(config.network).multiple_of
-    training = training_batches(split, config, lambda line: None)
     learned, given = len(training.patches.images), len(split.train)
     statistics: dict[str, tuple[float, float, float]] = {}
     with suppress(PellucidError):  # without them the model is as good; `denoise` will tell less of foreign images
@@ -475,7 +497,9 @@ def _save_model(folder: RunFolder, model: Any, split: Split) -> None:
     modelfile.save(folder.model, model, card, lambda images: predict(model, images))
 
 
-def _judge(folder: RunFolder, learner: Learner, split: Split, clean: Cleanliness | None, interrupted: bool) -> Run:
+def _judge(
+    folder: RunFolder, learner: Learner, split: Split, clean: Cleanliness | None, learned: int, interrupted: bool
+) -> Run:
     """Judge the model file on the test part; write scores, pictures and the verdict."""
     config, path, history = folder.config, folder.path, tuple(learner.state.history)
     denoiser = Denoiser(path)
@@ -492,7 +516,6 @@ def _judge(folder: RunFolder, learner: Learner, split: Split, clean: Cleanliness
         save_figure(_curves(config, split, history), path / "curves.png")
     save_figure(pictures.before_after(denoiser, split, config.noise, seed=config.seed), path / "before-after.png")
     said = verdict(scores, images=split.tested, clean=clean)
-    learned = min(config.limit or len(split.train), len(split.train))
     steps = [] if clean.noisy else next_steps(scores, config, history, learned)
     text = "\n".join([str(said), *steps])
     write_text(path / "verdict.txt", text + "\n")
@@ -502,9 +525,8 @@ def _judge(folder: RunFolder, learner: Learner, split: Split, clean: Cleanliness
 def _judge_alone(folder: RunFolder, learner: Learner, split: Split, denoiser: Denoiser, interrupted: bool) -> Run:
     """The same without clean images."""
     config, path, history = folder.config, folder.path, tuple(learner.state.history)
-    shots = (split.test.clean, split.test.noisy) if isinstance(split.test, PairedImages) else (split.test,)
-    known = None if config.second or config.method == "levels" else parse(config.noise)
-    known = None if known == UNKNOWN else known
+    shots = (_Shot(split.test, 0), _Shot(split.test, 1)) if config.second else (split.test,)
+    known = parse(config.noise) if _by_stein(config) else None
     judgement = blind.judge({config.network: denoiser}, *shots, noise=known)
     _save_weights(folder, learner.model)
     write_json(path / "scores.json", judgement.plain())
@@ -516,8 +538,13 @@ def _judge_alone(folder: RunFolder, learner: Learner, split: Split, denoiser: De
     return Run(path, config, history, (), text, interrupted)
 
 
+def _by_stein(config: Config) -> bool:
+    """Whether the noise of noisy images alone is known, and zero on average: errors are then by Stein's estimate."""
+    return parse(config.noise) not in (PAIRED, UNKNOWN) and config.method != "levels"
+
+
 def _curves(config: Config, split: Split, history: tuple[Epoch, ...]) -> Figure:
-    if config.alone and parse(config.noise) not in (PAIRED, UNKNOWN) and config.method != "levels":
+    if config.alone and _by_stein(config):
         return pictures.quality([epoch.row() for epoch in history])
     loss = choose_loss(config, split.channels)
     chosen = split.test if config.validate_on == "test" else split.validation

@@ -43,9 +43,6 @@ PASSES = 20_000
 STEPS = 1200
 """Steps on few small images: about as many as `default` takes on the digits of MNIST."""
 
-CORRELATED = 0.15
-"""From this correlation of neighbours on, their noise is not independent."""
-
 CUT_OFF = 0.15
 """The share of values at black or white from which on noise counts as cut off."""
 
@@ -126,7 +123,7 @@ def choose_method(found: Inspection, images: Images) -> tuple[str, str]:
         return "levels", "noise that is cut off at black or white is not zero on average"
     if fingerprint(images).sides[0] < TINY:
         return "masks" if unclear(found) else "levels", "the images are too small to take every second pixel of them"
-    if found.rows or found.columns or max(map(abs, found.level.correlation)) > CORRELATED:
+    if found.rows or found.columns or found.level.correlated:
         return "recorrupt", "neighbouring pixels share their noise, as that which is drawn does"
     few = sum(images.size(index)[0] * images.size(index)[1] for index in range(min(len(images), 2))) < FEW_PIXELS
     if found.level.kind == "gaussian" and len(images) <= 2 and few:

@@ -9,14 +9,11 @@ from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, generator
 from pellucid.datasets import CACHE_BYTES, Images, Split, evenly, sizes, stack, with_noise
-from pellucid.images import Image, middle, turned
+from pellucid.images import Image, turned
 from pellucid.networks import find
 from pellucid.noise import PAIRED, Batch, Corruption, inspect, parse, unclipped, varies
 from pellucid.training.config import Config
 from pellucid.training.unreadable import Unreadable
-
-SIDE = 512
-"""Of larger images, the middle of this side is measured, in pixels."""
 
 OWN = 64
 """Noisy images, up to so many, whose noise is measured one by one where they differ in it."""
@@ -299,5 +296,5 @@ def own_noise(images: Images | Sequence[Image], noise: Corruption) -> Corruption
     """
     if noise == PAIRED or not varies(noise) or len(images) > OWN:
         return unclipped(noise)
-    found = [inspect([middle(images[index], SIDE)]) for index in range(len(images))]
+    found = [inspect([images[index]]) for index in range(len(images))]
     return [unclipped(noise if one.clean or varies(parse(one.unit_noise)) else parse(one.unit_noise)) for one in found]

@@ -15,7 +15,6 @@ from pellucid.noise import Batch
 LARGE = 2**20
 """Pixels from which on no whole image is denoised, but what a patch needs of it."""
 
-
 TOGETHER = 256
 """Images of one array that are denoised together."""
 

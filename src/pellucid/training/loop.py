@@ -111,18 +111,15 @@ class Learner:
             again = noise(result, generator(self.config.seed, Stream.METHOD, index=1))
             means = levels.noisy_mean(result), levels.noisy_mean(self._denoised(again))
             return float(np.mean(penalized_error(clean, means[0], again, means[1])))
-        if self._method and parse(self.config.noise) == UNKNOWN:
-            chance = generator(self.config.seed, Stream.METHOD, index=1)
-            noisy, clean, weights = self._method(clean, noisy, chance, self._answer)
-            loss = float(self.network.test_on_batch(noisy, clean, weights))
-            self.network.reset_metrics()
-            return loss
-        if self.config.alone and not self.config.second:
+        weights, unknown = self._weights(noisy, clean), parse(self.config.noise) == UNKNOWN
+        if self.config.alone and not self.config.second and not unknown:
             drawn, result = noisy - clean, self._answer(clean)
             errors = squared_error(clean, drawn, result, self._answer(nudged(clean, drawn)))
-            weights = self._weights(noisy, clean)
             return float(np.mean(errors if weights is None else errors * weights[..., None]))
-        loss = float(self.network.test_on_batch(noisy, clean, self._weights(noisy, clean)))
+        if self._method and unknown:
+            chance = generator(self.config.seed, Stream.METHOD, index=1)
+            noisy, clean, weights = self._method(clean, noisy, chance, self._answer)
+        loss = float(self.network.test_on_batch(noisy, clean, weights))
         self.network.reset_metrics()
         return loss
 
