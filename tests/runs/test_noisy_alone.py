@@ -188,4 +188,5 @@ def test_two_shots_of_one_image(command: Command, tmp_path: Path) -> None:
     few = (*SIZES[:2], "--epochs", 1, "--epoch-steps", 2, "--patch", 32)
     done = command("train", "--noisy", "first.png", "--second", "second.png", *few, "--out", "run")
     assert done.returncode == 0, done.stderr
-    assert "two shots give" in done.stdout
+    assert "split by place" in done.stdout
+    assert (tmp_path / "run" / "verdict.txt").read_text() in done.stdout
