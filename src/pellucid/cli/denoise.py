@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from pellucid.cli.options import add_model, add_range, add_recursive, open_denoiser, value_range
+from pellucid.cli.options import add_model, add_recursive, add_values, open_denoiser, value_range
 from pellucid.cli.output import SOME_FAILED, options_of, say
 from pellucid.common import PellucidError, one_line
 
@@ -39,7 +39,7 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--memory", metavar="SIZE", help="stay within this much memory, as in 500MB; TIFF and .npy are streamed"
     )
-    add_range(command)
+    add_values(command)
     command.add_argument(
         "--strict", action="store_true", help="refuse images outside of what the model was trained for"
     )
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
-    _, denoiser = open_denoiser(options, value_range(options.range))
+    _, denoiser = open_denoiser(options, value_range(options))
     alone = len(jobs) == 1
     total, unit = (_rows_to_watch(jobs[0]), "rows") if alone else (len(jobs), "images")
     notes: Counter[Note] = Counter()

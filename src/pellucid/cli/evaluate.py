@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pellucid.cli.options import add_model, add_noise, add_pairs, load_data, open_denoiser
+from pellucid.cli.options import add_model, add_noise, add_pairs, add_values, load_data, open_denoiser
 from pellucid.cli.output import say, show_table
 from pellucid.common import PellucidError
 
@@ -15,6 +15,7 @@ def add(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
     command.add_argument("data", nargs="?", help="data set: name or path; its test part is used")
     add_pairs(command)
+    add_values(command)
     add_model(command)
     add_noise(command, "that of the pairs, else what the model was trained for", several=True)
     command.add_argument("--bm3d", action="store_true", help="judge BM3D, too; slow, needs pellucid[bm3d]")
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     noises = [noise_like(noise, say) for noise in options.noise or trained_for]
     if not noises:
         raise PellucidError(f"{name} was trained for no noise; say which to add.", argument="noise")
-    split = load_data(options, labels=options.recognise is not None)
+    split = load_data(options, denoiser=denoiser, labels=options.recognise is not None)
     judged = []
     say(split.about)
     classifier = None

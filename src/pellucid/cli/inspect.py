@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from functools import partial
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pellucid.cli.options import add_recursive
+from pellucid.cli.options import add_recursive, add_values, value_range
 from pellucid.cli.output import SOME_FAILED, options_of, say, show_table
 from pellucid.common import PellucidError, Table, one_line
 
@@ -26,6 +27,7 @@ def add(command: argparse.ArgumentParser) -> None:
         "images", nargs="+", metavar="IMAGES", help="image files, folders, patterns, .npy; or one data set, as mnist"
     )
     add_recursive(command)
+    add_values(command)
     command.add_argument(
         "--limit", type=int, default=SOME, metavar="N", help=f"look at N images, evenly chosen (default {SOME}; 0: all)"
     )
@@ -47,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
             f"the number of images to look at must be 0 (all) or more; got {options.limit}.", argument="limit"
         )
     failed: list[str] = []
-    found = inspect(read_some(options.images, options.limit, failed, recursive=options.recursive))
+    read = partial(read_some, options.images, options.limit, recursive=options.recursive, axes=options.axes)
+    found = inspect(read(failed), value_range(options))
     show_table(Table(("", "found"), tuple(found.findings)))
     doubtful = doubts(found)
     for doubt in doubtful:
@@ -60,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         whole = {**found.plain(), **commands, "warnings": warnings}
         write_json(options.json, whole)
     if options.output:
-        shown = next(iter(read_some(options.images, options.limit, [], recursive=options.recursive)))
+        shown = next(iter(read([])))
         save_figure(draw(found, shown), options.output)
         say(f"\npicture: {options.output}")
     for reason in failed:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
-from pellucid.cli.options import add_model, add_range, add_recursive, open_denoiser, value_range
+from pellucid.cli.options import add_model, add_recursive, add_values, open_denoiser, told
 from pellucid.cli.output import say, show_table
 
 ABOUT = "judge a model on noisy images alone, or on two shots of a scene"
@@ -20,7 +21,7 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--second", metavar="SHOT", help="second shot of an image, or folder of them, same names")
     add_recursive(command)
-    add_range(command)
+    add_values(command)
     command.add_argument("--json", metavar="FILE", help="write all marks there")
     command.add_argument("-o", "--output", metavar="PICTURE", help="draw noisy, denoised, residual, autocorrelation")
 
@@ -28,16 +29,19 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the marks beside the classical filters', and the verdict."""
     from pellucid.common import write_json
-    from pellucid.evaluation.blind import Files, find_shots, residuals, table, take, verdict
+    from pellucid.datasets import SOME, FileImages
+    from pellucid.evaluation.blind import find_shots, residuals, table, take, verdict
     from pellucid.evaluation.blind import judge as judge_images
     from pellucid.images import save_figure
     from pellucid.noise import parse, unclipped
 
     name, denoiser = open_denoiser(options)
-    limits = value_range(options.range)
-    images, *second = (
-        Files(paths, limits) for paths in find_shots(options.images, options.second, recursive=options.recursive)
-    )
+    paths, *others = find_shots(options.images, options.second, recursive=options.recursive)
+    read = partial(FileImages, axes=options.axes, checked=SOME)
+    images = read(paths, value_range=told(options, denoiser))
+    second = [read(shots, value_range=images.ranges) for shots in others]
+    for line in images.notes:
+        say(line)
     noise = unclipped(parse(options.noise)) if options.noise else None
     judgement = judge_images({name: denoiser}, images, *second, noise=noise)
     say(judgement.about)

@@ -46,6 +46,17 @@ def make_parser(version: str, command: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _negative(given: Sequence[str]) -> list[str]:
+    """Join `--range` with a range that begins with a minus sign, which argparse would take for an option."""
+    joined: list[str] = []
+    for word in given:
+        if joined and joined[-1] == "--range" and word.startswith("-"):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0, 2 for what the user can mend, 130 for Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -53,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = given[0] if given else ""
         if command and not command.startswith("-") and command not in COMMANDS:
             raise unknown("command", command, COMMANDS)
-        options = make_parser(version("pellucid"), command).parse_args(given)
+        options = make_parser(version("pellucid"), command).parse_args(_negative(given))
         code: int = options.do(options)
         return code
     except PellucidError as error:

@@ -10,6 +10,7 @@ from pellucid.common import PellucidError
 
 if TYPE_CHECKING:
     from pellucid.datasets import Split
+    from pellucid.images import Told
     from pellucid.inference import Denoise
 
 
@@ -77,22 +78,30 @@ def add_recursive(command: argparse.ArgumentParser) -> None:
     command.add_argument("-r", "--recursive", action="store_true", help="folders below the given ones, too")
 
 
-def add_range(command: argparse.ArgumentParser) -> None:
-    """Declare which values are black and white."""
-    command.add_argument("--range", metavar="LOW-HIGH", help="what is black and white, as 0-4095 for 12 bits in 16")
+def add_values(command: argparse.ArgumentParser) -> None:
+    """Declare how the values and the axes of images are read."""
+    command.add_argument(
+        "--range",
+        metavar="LOW-HIGH",
+        help="what is black and white, as 0-4095 or -1024-3071 (default: as in training, else found in the images)",
+    )
+    command.add_argument(
+        "--axes", metavar="LETTERS", help="of arrays: Y, X, S for RGB, other letters for images, as in TZCYX"
+    )
 
 
-def value_range(text: str | None) -> tuple[float, float] | None:
-    """Read LOW-HIGH; None stays None."""
-    if text is None:
-        return None
-    low, _, high = text.partition("-")
-    try:
-        return float(low), float(high)
-    except ValueError:
-        raise PellucidError(
-            f"a range of values is written LOW-HIGH, as in 0-4095; got {text!r}.", argument="value_range"
-        ) from None
+def value_range(options: argparse.Namespace) -> tuple[float, float] | None:
+    """Return what `--range` says; None if it is not given."""
+    from pellucid.images import parse_range
+
+    return parse_range(options.range) if options.range else None
+
+
+def told(options: argparse.Namespace, denoiser: object) -> Told:
+    """Return which values are black and white: as given, or as in the training of a model."""
+    from pellucid.inference import Denoiser
+
+    return value_range(options) or (denoiser.card.ranges if isinstance(denoiser, Denoiser) else None)
 
 
 def data_of(options: argparse.Namespace) -> str | None:
@@ -103,14 +112,22 @@ def data_of(options: argparse.Namespace) -> str | None:
     return given
 
 
-def load_data(options: argparse.Namespace, *, labels: bool = False) -> Split:
-    """Load the data set, and say what is doubtful in it."""
+def load_data(options: argparse.Namespace, *, denoiser: object = None, labels: bool = False) -> Split:
+    """Load the data set, in the values of a model's training if there is one, and say what is doubtful in it."""
     from pellucid.datasets import doubt, load
 
     data = data_of(options)
     if data is None:
         raise PellucidError("expected a data set: its name or path, or both --noisy and --clean.")
-    split = load(data, noisy=options.noisy, group=options.group, seed=options.seed, labels=labels)
+    split = load(
+        data,
+        noisy=options.noisy,
+        group=options.group,
+        seed=options.seed,
+        labels=labels,
+        value_range=told(options, denoiser),
+        axes=options.axes,
+    )
     for line in doubt(split):
         say(line)
     return split

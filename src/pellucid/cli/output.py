@@ -13,10 +13,14 @@ _OPTIONS = {"value_range": "range"}
 """Options that are not called as their argument is in Python."""
 
 
+def option_of(argument: str) -> str:
+    """Name the option for an argument of the library, as `--out`."""
+    return "--" + _OPTIONS.get(argument, argument).replace("_", "-")
+
+
 def options_of(arguments: str) -> str:
     """Name the options for the arguments that a message of the library speaks of, as ` (--out)`."""
-    names = [_OPTIONS.get(name, name).replace("_", "-") for name in arguments.split()]
-    return f" ({', '.join(f'--{name}' for name in names)})" if names else ""
+    return f" ({', '.join(map(option_of, arguments.split()))})" if arguments.strip() else ""
 
 
 def say(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pellucid.cli.options import add_noise, add_pairs, load_data
+from pellucid.cli.options import add_noise, add_pairs, add_values, load_data
 from pellucid.cli.output import say
 
 ABOUT = "draw images of a data set with noise, before any training"
@@ -15,6 +15,7 @@ def add(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
     command.add_argument("data", nargs="?", help="data set: name or path")
     add_pairs(command)
+    add_values(command)
     add_noise(command, "that of the pairs, else gaussian:0.5")
     command.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
     command.add_argument("-o", "--output", metavar="FILE", help="picture to write (default: named for data and noise)")

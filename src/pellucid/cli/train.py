@@ -8,7 +8,7 @@ import shlex
 from typing import Any
 
 from pellucid.cli.options import add_clean, data_of
-from pellucid.cli.output import INTERRUPTED, say
+from pellucid.cli.output import INTERRUPTED, option_of, say
 
 ABOUT = "train a denoiser and judge it"
 
@@ -38,7 +38,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def _setting(group: Any, item: dataclasses.Field[Any]) -> None:
     """Declare one field of `Config` as an option; left out, it is absent from the result."""
-    name = "--" + item.name.replace("_", "-")
+    name = option_of(item.name)
     text = f"{item.metadata['help']} ({'none' if item.default == '' else item.default})"
     options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text.replace("%", "%%"), "dest": item.name}
     if isinstance(item.default, bool):

@@ -8,7 +8,7 @@ from pellucid.datasets.official import cache_folder
 from pellucid.datasets.pairs import noisy_copies, noisy_copy, with_noise
 from pellucid.datasets.pieces import piece
 from pellucid.datasets.sampling import SOME, noise_like, read_some
-from pellucid.datasets.sources import CACHE_BYTES, ArrayImages, Images, evenly, sizes, stack
+from pellucid.datasets.sources import CACHE_BYTES, ArrayImages, FileImages, Images, evenly, sizes, stack
 from pellucid.datasets.split import Split
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SOME",
     "ArrayImages",
     "Cleanliness",
+    "FileImages",
     "Images",
     "Labels",
     "Split",

@@ -62,7 +62,7 @@ def cleanliness(images: Images, noise: str | Corruption, *, seed: int = 0) -> Cl
         clean, noisy = noisy_copy(images, int(index), parse(noise), seed, Stream.TRAIN)
         crops.append(middle(clean, SIDE).copy())
         squares.append(np.mean(np.square(noisy - clean)))
-    level = inspect(crops).level
+    level = inspect(crops, UNIT).level
     # Of textured images some seem noisy, so the quieter ones decide.
     own = level.sigma_interval[0] if level.sigma_interval else 0.0
     return Cleanliness(own, float(np.sqrt(np.mean(squares))))

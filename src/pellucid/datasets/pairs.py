@@ -15,9 +15,9 @@ from pellucid.common import PellucidError, Stream, generator
 from pellucid.datasets.pieces import pieces
 from pellucid.datasets.regions import by_place, can_split
 from pellucid.datasets.scenes import divide, named, scenes
-from pellucid.datasets.sources import ArrayImages, FileImages, Images
+from pellucid.datasets.sources import ArrayImages, FileImages, Images, as_images
 from pellucid.datasets.split import Split, assemble
-from pellucid.images import SUFFIXES, Image, find_images, read_array
+from pellucid.images import SUFFIXES, Image, Ranges, Told, find_images, range_notes, read_array
 from pellucid.noise import Batch, Corruption, Paired
 
 
@@ -73,6 +73,16 @@ class PairedImages:
         """See `Images`."""
         return self.clean.size(index)
 
+    @property
+    def ranges(self) -> Ranges:
+        """See `Images`; those of the clean images."""
+        return self.clean.ranges
+
+    @property
+    def stacks(self) -> NDArray[np.intp]:
+        """See `Images`."""
+        return self.clean.stacks
+
     def kept(self, index: int) -> int:
         """See `Images`; of both, the larger number: each has a cache of its own."""
         return max(self.clean.kept(index), self.noisy.kept(index))
@@ -94,6 +104,8 @@ def load_pairs(
     group: str = "",
     validation: float,
     seed: int = 0,
+    value_range: Told = None,
+    axes: str | None = None,
 ) -> Split:
     """Load pairs of images; the parts of the split hold `PairedImages`.
 
@@ -105,6 +117,7 @@ def load_pairs(
         none) is the same show the same scene and stay in one part
     validation : the share of the training part to hold out for every choice
     seed : of the random split
+    value_range, axes : as in `load`; what is found in the clean images is taken for the noisy ones, too
 
     Returns
     -------
@@ -125,15 +138,19 @@ def load_pairs(
     if places[0].resolve() == places[1].resolve():
         raise PellucidError(f"noisy and clean images are the same: {places[0]}. Give two folders, or two arrays.")
     if all(place.is_dir() for place in places):
-        names, pairs, notes = _folders(*places)
+        names, pairs, notes = _folders(*places, value_range, axes)
     elif all(place.suffix == ".npy" for place in places):
-        (names, pairs), notes = _arrays(*places), ()
+        names, pairs, notes = _arrays(*places, value_range, axes)
         if group:
             raise PellucidError("a group is found in file names, and arrays have none. Leave out the group.")
     elif all(place.suffix.lower() in SUFFIXES for place in places):
-        names, pairs, notes = [places[0].stem], PairedImages(*(FileImages([place]) for place in places)), ()
-        if pairs.clean.size(0) != pairs.noisy.size(0) or pairs.clean.channels != pairs.noisy.channels:
-            raise PellucidError(f"{places[0].name} and {places[1].name} differ in size or channels; expected a pair.")
+        first = FileImages(places[:1], value_range=value_range, axes=axes)
+        pairs = PairedImages(first, FileImages(places[1:], value_range=value_range or first.ranges, axes=axes))
+        names, notes = [f"{places[0].stem}{number or ''}" for number in range(len(first))], first.notes
+        if first.shapes != pairs.noisy.shapes:
+            raise PellucidError(
+                f"{places[0].name} and {places[1].name} differ in size, channels or planes; expected a pair."
+            )
     else:
         raise PellucidError(
             f"pairs are two folders of images, two .npy arrays or two image files; got {places[0].name} and "
@@ -151,7 +168,9 @@ def load_pairs(
     return dataclasses.replace(parted, notes=notes)
 
 
-def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages, tuple[str, ...]]:
+def _folders(
+    clean: Path, noisy: Path, value_range: Told, axes: str | None
+) -> tuple[list[str], PairedImages, tuple[str, ...]]:
     """Match the files of two folders by name."""
     inner, outer = sorted((clean.resolve(), noisy.resolve()), key=lambda folder: -len(folder.parts))
     if inner.is_relative_to(outer):
@@ -175,11 +194,20 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages, tuple[s
             f"ending) in the other folder: {named(alone)}. Add or remove them."
         )
     names = list(of_clean)
-    images = [FileImages([paths[name] for name in names]) for paths in found]
-    both = sorted(set(images[0].places) & set(images[1].places))  # of a bad file, its partner is left out as well
-    notes = (*images[0].notes, *images[1].notes)
-    images = [one.subset(np.searchsorted(one.places, both)) for one in images]
-    names = [names[place] for place in both]
+    first = FileImages([of_clean[name] for name in names], value_range=value_range, axes=axes)
+    told = value_range or first.ranges
+    images = [first, FileImages([of_noisy[name] for name in names], value_range=told, axes=axes)]
+    notes = tuple(dict.fromkeys((*images[0].notes, *images[1].notes)))
+    both = set(images[0].places) & set(images[1].places)  # of a bad file, its partner is left out as well
+    images = [one.subset(np.flatnonzero([place in both for place in one.places])) for one in images]
+    if images[0].places != images[1].places:
+        counts = [Counter(one.places) for one in images]
+        other = next(place for place in counts[0] if counts[0][place] != counts[1][place])
+        raise PellucidError(
+            f"{names[other]} has {counts[0][other]} planes in {clean} and {counts[1][other]} in {noisy}; expected as "
+            "many in both."
+        )
+    names = [names[place] for place in images[0].places]
     differing = [
         f"{name} ({_shape(a)} clean, {_shape(b)} noisy)"
         for name, a, b in zip(names, images[0].shapes, images[1].shapes, strict=True)
@@ -193,12 +221,16 @@ def _folders(clean: Path, noisy: Path) -> tuple[list[str], PairedImages, tuple[s
     return names, PairedImages(*images), notes
 
 
-def _arrays(clean: Path, noisy: Path) -> tuple[list[str], PairedImages]:
-    arrays = [read_array(place) for place in (clean, noisy)]
+def _arrays(
+    clean: Path, noisy: Path, value_range: Told, axes: str | None
+) -> tuple[list[str], PairedImages, tuple[str, ...]]:
+    arrays = [as_images(read_array(place), axes, str(place)) for place in (clean, noisy)]
     if arrays[0].shape != arrays[1].shape:
         raise PellucidError(f"expected arrays of one shape; got {arrays[0].shape} clean and {arrays[1].shape} noisy.")
-    images = [ArrayImages(array, str(place)) for array, place in zip(arrays, (clean, noisy), strict=True)]
-    return [f"image {index}" for index in range(len(arrays[0]))], PairedImages(*images)
+    first = ArrayImages(arrays[0], str(clean), value_range=value_range)
+    second = ArrayImages(arrays[1], str(noisy), value_range=value_range or first.ranges)
+    names = [f"image {index}" for index in range(len(first))]
+    return names, PairedImages(first, second), range_notes(first.ranges, value_range)
 
 
 def _shape(shape: tuple[int, int, int]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError
 from pellucid.datasets.labels import Labels
 from pellucid.datasets.sources import Images
-from pellucid.images import Image
+from pellucid.images import Image, Ranges
 
 FEW = 4
 """So many images, or fewer, are split by place where they are large enough: whole ones would be too few to part."""
@@ -84,6 +84,16 @@ class Regions:
         yield from self.images.content()
 
     @property
+    def ranges(self) -> Ranges:
+        """See `Images`."""
+        return self.images.ranges
+
+    @property
+    def stacks(self) -> NDArray[np.intp]:
+        """See `Images`."""
+        return self.images.stacks[[region.image for region in self.regions]]
+
+    @property
     def places(self) -> bytes:
         """Where the parts lie, to recognise them by."""
         return str(self.regions).encode()
@@ -96,8 +106,9 @@ def _within(outer: slice, inner: slice) -> slice:
 
 
 def can_split(images: Images) -> bool:
-    """Whether there are few images, and all are large enough to be split by place."""
-    return 0 < len(images) <= FEW and all(_cuts(max(images.size(index))) for index in range(len(images)))
+    """Whether there are few images or stacks, and all planes are large enough to be split by place."""
+    few = 0 < len(np.unique(images.stacks)) <= FEW
+    return few and all(_cuts(max(images.size(index))) for index in range(len(images)))
 
 
 def by_place(images: Images, *, gaps: bool = True) -> tuple[Regions, Regions, Regions, Regions]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError
 from pellucid.datasets.catalogue import NAMED, load
 from pellucid.datasets.sources import evenly
-from pellucid.images import find_images, read_array, read_picture, to_unit
+from pellucid.images import find_images, read_picture
 from pellucid.noise import KINDS, inspect
 
 SOME = 40
@@ -24,7 +24,12 @@ _JOINED = re.compile(rf"\+(?={'|'.join((*KINDS, _LIKE[:-1]))}:)")  # a path may 
 
 
 def read_some(
-    names: Sequence[str], limit: int, failed: list[str], *, recursive: bool = False
+    names: Sequence[str],
+    limit: int,
+    failed: list[str],
+    *,
+    recursive: bool = False,
+    axes: str | None = None,
 ) -> Iterable[NDArray[Any]]:
     """Read at most `limit` images, evenly chosen, of what a user named: files, folders, patterns, or one data set.
 
@@ -35,6 +40,11 @@ def read_some(
     limit : 0 for all
     failed : gets the reason why a file could not be read
     recursive : look into folders below, too
+    axes : of arrays, as in `load`
+
+    Returns
+    -------
+    The images in their own types, (H, W) or (H, W, C); of a data set, float32 in [0, 1].
 
     Raises
     ------
@@ -43,7 +53,8 @@ def read_some(
     """
     if len(names) == 1 and (names[0] in NAMED or names[0].lower().endswith(_DATA)):
         return _read_data(names[0], limit)
-    return _read_files([path for name in names for path in find_images(name, recursive=recursive)], limit, failed)
+    paths = [path for name in names for path in find_images(name, recursive=recursive)]
+    return _read_files(paths, limit, failed, axes)
 
 
 def noise_like(noise: str, say: Callable[[str], None] = lambda line: None) -> str:
@@ -57,7 +68,7 @@ def noise_like(noise: str, say: Callable[[str], None] = lambda line: None) -> st
 
     Returns
     -------
-    The text of the noise, for images as training reads them: see `Inspection.unit_noise`.
+    The text of the noise, for images as training reads them: see `Inspection.noise`.
 
     Raises
     ------
@@ -84,8 +95,8 @@ def _measured(part: str, say: Callable[[str], None]) -> str:
         )
     for reason in failed:
         say(f"left out: {reason}")
-    say(f"noise like {place}: {found.unit_noise}, measured on {found.images:,} image{'s' * (found.images != 1)}")
-    return found.unit_noise
+    say(f"noise like {place}: {found.noise}, measured on {found.images:,} image{'s' * (found.images != 1)}")
+    return found.noise
 
 
 def _read_data(name: str, limit: int) -> Iterator[NDArray[Any]]:
@@ -95,7 +106,7 @@ def _read_data(name: str, limit: int) -> Iterator[NDArray[Any]]:
         yield images[int(index)]
 
 
-def _read_files(paths: Sequence[Path], limit: int, failed: list[str]) -> Iterator[NDArray[Any]]:
+def _read_files(paths: Sequence[Path], limit: int, failed: list[str], axes: str | None) -> Iterator[NDArray[Any]]:
     """Yield at most `limit` images, evenly chosen among files, and among the pages and stacks within them.
 
     What cannot be read is left out, and why is added to `failed`.
@@ -109,20 +120,10 @@ def _read_files(paths: Sequence[Path], limit: int, failed: list[str]) -> Iterato
     share = max(1, limit // len(chosen)) if limit else 0
     for path in chosen:
         try:
-            images = _images(path)
+            images = read_picture(path, axes=axes).pages
             for index in evenly(len(images), share):
-                to_unit(images[int(index)], str(path))
                 yield images[int(index)]
         except PellucidError as error:
             failed.append(str(error))
     if len(failed) == len(chosen):
         raise PellucidError(failed[0])
-
-
-def _images(path: Path) -> Sequence[NDArray[Any]] | NDArray[Any]:
-    if path.suffix.lower() == ".npy":
-        array = read_array(path)
-        # A stack of gray images has three axes, as a colour image has.
-        if array.ndim == 4 or (array.ndim == 3 and array.shape[2] > 4):
-            return array
-    return read_picture(path).pages

@@ -19,7 +19,10 @@ _NAMED = 3  # names that an error message lists
 
 
 def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
-    """Number the scenes 0, 1, ...: images are of one scene if all pixels are equal, or what `group` finds in the names.
+    """Number the scenes 0, 1, ...
+
+    Images are of one scene if all pixels are equal, they are planes of one stack, or `group` finds the same in their
+    names.
 
     Parameters
     ----------
@@ -36,6 +39,7 @@ def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
     from scipy.sparse.csgraph import connected_components
 
     marks = [[digest(_bands(clean, index)) for index in range(len(names))]]
+    marks.append([str(stack) for stack in clean.stacks])
     if group:
         marks.append(_groups(names, group))
     # Images are connected with their marks; what is connected is a scene.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import operator
 import os
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -13,9 +14,29 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError, one_line
+from pellucid.common import PellucidError
 from pellucid.datasets.labels import Labels
-from pellucid.images import Image, Size, as_channels, measure, open_rows, read_image, scale_batch, to_unit
+from pellucid.images import (
+    Extent,
+    Image,
+    Ranges,
+    Scale,
+    Size,
+    ValueRange,
+    as_channels,
+    check_axes,
+    fill_holes,
+    find_range,
+    guess_axes,
+    kind_of,
+    measure_pages,
+    needs_look,
+    open_rows,
+    planes,
+    range_notes,
+    read_picture,
+    scale_batch,
+)
 from pellucid.noise import Batch
 
 CACHE_BYTES = 2**29
@@ -47,10 +68,23 @@ _OPENED = 64  # files that are read in parts whose headers are kept
 
 
 class Images(Protocol):
-    """A sequence of images, float32 HWC in [0, 1]; `labels` are their classes, if known."""
+    """A sequence of images, float32 HWC in [0, 1]; `labels` are their classes, if known.
+
+    Attributes
+    ----------
+    ranges : which values were black and white, by kind of number (see `images.find_range`)
+    """
 
     channels: int
     labels: Labels | None
+
+    @property
+    def ranges(self) -> Ranges: ...
+
+    @property
+    def stacks(self) -> NDArray[np.intp]:
+        """Return a number for each image, the same for the planes of one stack, which no split may part."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -104,12 +138,20 @@ def evenly(count: int, limit: int) -> NDArray[np.intp]:
 
 
 class ArrayImages:
-    """Images of one size in an NHW or NHWC array of uint8, uint16, bool or float; it may be memory-mapped.
+    """Images of one size in an NHW or NHWC array of any numeric type; it may be memory-mapped.
+
+    Parameters
+    ----------
+    array : the images
+    name : what errors call them
+    indices : which of them; None for all
+    labels : of all images of the array
+    value_range : the values that are black and white; None finds them in some of the images
 
     Raises
     ------
     PellucidError
-        For another shape or dtype. Values of floats are checked as they are read.
+        For another shape or dtype.
     """
 
     def __init__(
@@ -118,12 +160,24 @@ class ArrayImages:
         name: str = "images",
         indices: NDArray[np.intp] | None = None,
         labels: Labels | None = None,
+        value_range: Told = None,
     ) -> None:
-        scale_batch(array[:1], name)
+        scale_batch(array[:1], name, (0, 1))
         self._array, self._name = array, name
         self._indices = np.arange(len(array)) if indices is None else indices
         self.channels = 1 if array.ndim == 3 else array.shape[3]
         self.labels = labels.of(self, name) if labels else None
+        self._range = told_of(value_range, array.dtype) or find_range(array.dtype, _extent(array))
+
+    @property
+    def ranges(self) -> Ranges:
+        """See `Images`."""
+        return {kind_of(self._array.dtype): self._range}
+
+    @property
+    def stacks(self) -> NDArray[np.intp]:
+        """See `Images`: each is an image of its own."""
+        return np.arange(len(self))
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -135,11 +189,12 @@ class ArrayImages:
     def window(self, index: int, rows: slice, columns: slice) -> Image:
         """See `Images`."""
         place = self._indices[index]
-        return np.asarray(scale_batch(self._array[place : place + 1, rows, columns], self._name)[0])
+        part = self._array[place : place + 1, rows, columns]
+        return np.asarray(scale_batch(part, self._name, self._range)[0])
 
     def batch(self, indices: NDArray[np.intp]) -> Batch:
         """Return the images of `indices` as NHWC float32."""
-        return scale_batch(self._array[self._indices[indices]], self._name)
+        return scale_batch(self._array[self._indices[indices]], self._name, self._range)
 
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""
@@ -152,7 +207,7 @@ class ArrayImages:
     def subset(self, indices: NDArray[np.intp]) -> ArrayImages:
         """See `Images`."""
         labels = self.labels.subset(indices) if self.labels else None
-        return ArrayImages(self._array, self._name, self._indices[indices], labels)
+        return ArrayImages(self._array, self._name, self._indices[indices], labels, self._range)
 
     def content(self) -> Iterator[bytes]:
         """See `Images`."""
@@ -163,41 +218,65 @@ class ArrayImages:
 
 
 class FileImages:
-    """Image files of any sizes. Gray files in a colour collection are repeated into three channels.
+    """Image files of any sizes and numbers of planes, each of which is an image.
+
+    Gray files in a colour collection are repeated into three channels.
+
+    Parameters
+    ----------
+    paths : of the files
+    labels : of the files
+    value_range : the values that are black and white; None finds them for each kind of number, in the files that are
+        decoded at once
+    axes : of arrays in `.npy` files, as `images.read_picture` takes them
+    checked : how many files are decoded at once, at the most
 
     Attributes
     ----------
-    paths : of the images
+    paths : the file of each image
     left_out : why files that were given are not among the images
-    places : of the images among the paths that were given
+    places : of the files of the images among the paths that were given
+    ranges : see `Images`
 
     Raises
     ------
     PellucidError
         If more files than `LEFT_OUT` of them cannot be read. Of many files all headers are read, but only the first
-        `CHECKED` pixels, of the first `CHECKED_FILES`, are decoded: what fails later raises this when it is read.
+        `CHECKED` pixels, of the first files, are decoded: what fails later raises this when it is read.
     """
 
-    def __init__(self, paths: Sequence[Path], labels: Labels | None = None) -> None:
-        self._cache, self._opened = _Cache(), lru_cache(_OPENED)(open_rows)
-        sizes: list[Size | PellucidError] = []
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        labels: Labels | None = None,
+        *,
+        value_range: Told = None,
+        axes: str | None = None,
+        checked: int = CHECKED_FILES,
+    ) -> None:
+        self._cache, self._opened = _Cache(axes), lru_cache(_OPENED)(partial(open_rows, axes=axes))
+        self._told, self.ranges = value_range, dict[str, ValueRange]()
+        found: list[list[Size] | PellucidError] = []
         for path in paths:
             try:
-                sizes.append(measure(path))
+                found.append(measure_pages(path, axes=axes))
             except PellucidError as error:
-                sizes.append(error)
-        self._fits = sum(size.bytes for size in sizes if isinstance(size, Size)) <= CACHE_BYTES
+                found.append(error)
+        self._fits = sum(size.bytes for sizes in found if isinstance(sizes, list) for size in sizes) <= CACHE_BYTES
+        extents: dict[np.dtype[Any], Extent] = {}
         pixels = files = 0
-        for place, (path, size) in enumerate(zip(paths, sizes, strict=True)):
-            if isinstance(size, Size):
-                pixels, files = pixels + size.height * size.width, files + 1
-                if pixels <= CHECKED and files <= CHECKED_FILES:
+        for place, (path, sizes) in enumerate(zip(paths, found, strict=True)):
+            if isinstance(sizes, list):
+                pixels, files = pixels + sum(size.height * size.width for size in sizes), files + 1
+                if (pixels <= CHECKED and files <= checked) or files == 1:
                     try:
-                        self._check(path, size)
+                        self._look(path, sizes, extents)
                     except PellucidError as error:
-                        sizes[place] = error
-        self.left_out = [str(size) for size in sizes if not isinstance(size, Size)]
-        self.places = [place for place, size in enumerate(sizes) if isinstance(size, Size)]
+                        found[place] = error
+        for dtype, extent in extents.items():
+            self.ranges.setdefault(kind_of(dtype), told_of(value_range, dtype) or find_range(dtype, extent))
+        self._holes = self._cache.holes
+        self.left_out = [str(sizes) for sizes in found if not isinstance(sizes, list)]
         bad = len(self.left_out)
         if bad and (bad == len(paths) or bad > max(1, LEFT_OUT * len(paths))):
             raise PellucidError(
@@ -205,8 +284,15 @@ class FileImages:
                 if bad == len(paths) == 1
                 else f"{bad:,} of {len(paths):,} images cannot be used: {self.reasons}"
             )
+        every = [
+            (place, page, size)
+            for place, sizes in enumerate(found)
+            if isinstance(sizes, list)
+            for page, size in enumerate(sizes)
+        ]
+        self.places = [place for place, _, _ in every]
         self.paths = tuple(paths[place] for place in self.places)
-        self._sizes = [size for size in sizes if isinstance(size, Size)]
+        self._pages, self._sizes = [page for _, page, _ in every], [size for _, _, size in every]
         self.labels = labels.subset(np.array(self.places, np.intp)) if labels else None
         self.channels = max((size.colours for size in self._sizes), default=1)
 
@@ -216,19 +302,29 @@ class FileImages:
         return [size[:3] for size in self._sizes]
 
     @property
+    def stacks(self) -> NDArray[np.intp]:
+        """See `Images`: a number for each file."""
+        return np.asarray(np.unique(self.places, return_inverse=True)[1], dtype=np.intp)
+
+    @property
     def reasons(self) -> str:
         """Why the first of the files that were left out were."""
         return " ".join(self.left_out[:_NAMED])
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A line on the files that were left out; nothing if there are none."""
-        bad = len(self.left_out)
-        if not bad:
-            return ()
-        more = f" And {bad - _NAMED:,} more." if bad > _NAMED else ""
-        given = bad + len(self.places)
-        return (f"left out {bad:,} of {given:,} images: {self.reasons}{more}",)
+        """A line on the files that were left out, on stacks, and on the values, where there is something to know."""
+        lines = []
+        bad, files = len(self.left_out), len(set(self.places))
+        if bad:
+            more = f" And {bad - _NAMED:,} more." if bad > _NAMED else ""
+            lines.append(f"left out {bad:,} of {bad + files:,} images: {self.reasons}{more}")
+        if len(self) > files:
+            lines.append(f"each of {len(self):,} planes in {files:,} file{'s' * (files != 1)} is an image of its own")
+        lines += range_notes(self.ranges, self._told)
+        if self._holes:
+            lines.append(f"{self._holes:,} values are no numbers (NaN): the nearest ones stand for them")
+        return tuple(lines)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -240,7 +336,11 @@ class FileImages:
     def window(self, index: int, rows: slice, columns: slice) -> Image:
         """See `Images`."""
         path = self.paths[index]
-        return as_channels(to_unit(self._part(path, self._sizes[index], rows, columns), str(path)), self.channels)
+        part = self._part(path, self._pages[index], self._sizes[index], rows, columns)
+        kind = kind_of(part.dtype)
+        if kind not in self.ranges:  # in a file that was not decoded before
+            self.ranges[kind] = told_of(self._told, part.dtype) or find_range(part.dtype, Extent.of(part))
+        return as_channels(Scale(*self.ranges[kind], inside=False).to_unit(part, str(path)), self.channels)
 
     def size(self, index: int) -> tuple[int, int]:
         """See `Images`."""
@@ -254,41 +354,56 @@ class FileImages:
     def _in_parts(self, size: Size) -> bool:
         return size.parts and size.bytes > PARTLY and not self._fits
 
-    def _part(self, path: Path, size: Size, rows: slice, columns: slice) -> NDArray[Any]:
+    def _part(self, path: Path, page: int, size: Size, rows: slice, columns: slice) -> NDArray[Any]:
         """Return a part of an image in its own type; where all files fit in the cache, of the whole that is kept."""
         if self._in_parts(size):
-            opened = self._opened(path)
+            opened = self._opened(path, page=page)
             array, shape = None, opened.shape
         else:
-            array = self._cache.read(path, size.bytes)
+            array = self._cache.read(path, page, size.bytes)
             shape = array.shape
         if shape[:2] != size[:2]:
             raise PellucidError(f"{path} has changed: it was {size.width}x{size.height}, now {shape[1]}x{shape[0]}.")
         if array is not None:
             return array[rows, columns]
-        part = opened.window(rows, columns)
+        part = fill_holes(opened.window(rows, columns))[0]
         return np.invert(part) if opened.inverted else part
 
-    def _check(self, path: Path, size: Size) -> None:
-        """Decode an image, band by band where it is read in parts; raise PellucidError if it is damaged."""
-        depth = max(1, _BAND // size.width) if self._in_parts(size) else size.height
-        for top in range(0, size.height, depth):
-            band = self._part(path, size, slice(top, top + depth), slice(None))
-            if np.issubdtype(band.dtype, np.floating):  # whose values may be none
-                to_unit(band, one_line(path))
+    def _look(self, path: Path, sizes: Sequence[Size], extents: dict[np.dtype[Any], Extent]) -> None:
+        """Decode a file, band by band where it is read in parts, and note which values occur.
+
+        Raises
+        ------
+        PellucidError
+            If it is damaged.
+        """
+        found: dict[np.dtype[Any], Extent] = {}
+        for page, size in enumerate(sizes):
+            depth = max(1, _BAND // size.width) if self._in_parts(size) else size.height
+            for top in range(0, size.height, depth):
+                band = self._part(path, page, size, slice(top, top + depth), slice(None))
+                extent = Extent.of(band if band.ndim == 2 else band[..., : size.colours])
+                found[band.dtype] = found[band.dtype] | extent if band.dtype in found else extent
+        for dtype, extent in found.items():
+            extents[dtype] = extents[dtype] | extent if dtype in extents else extent
 
     def subset(self, indices: NDArray[np.intp]) -> FileImages:
         """See `Images`."""
-        chosen = copy.copy(self)  # shares the cache
+        chosen = copy.copy(self)  # shares the cache and the ranges
         chosen.paths = tuple(self.paths[index] for index in indices)
         chosen._sizes = [self._sizes[index] for index in indices]
+        chosen._pages = [self._pages[index] for index in indices]
+        chosen.places = [self.places[index] for index in indices]
         chosen.labels = self.labels.subset(indices) if self.labels else None
         return chosen
 
     def content(self) -> Iterator[bytes]:
         """See `Images`; a file that cannot be read raises PellucidError."""
-        read = set(evenly(len(self), MANY).tolist())
-        for place, path in enumerate(self.paths):
+        files = {path: None for path in self.paths}
+        if any(self._pages):
+            yield np.array(self._pages).tobytes()
+        read = set(evenly(len(files), MANY).tolist())
+        for place, path in enumerate(files):
             try:
                 if place not in read:
                     yield str(path.stat().st_size).encode()
@@ -303,34 +418,71 @@ class FileImages:
                 raise PellucidError(f"cannot read {path}: {error.strerror}.") from error
 
 
+def as_images(array: NDArray[Any], axes: str | None, name: str) -> NDArray[Any]:
+    """Return an array as images, (count, height, width) or (count, height, width, 3); a view where it can be one.
+
+    Parameters
+    ----------
+    axes : see `load`; None takes (count, height, width) and (count, height, width, 1 or 3) as they are
+    """
+    if axes is None and (array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3))):
+        return array
+    if not array.size:
+        raise PellucidError(f"{name} is empty: its shape is {array.shape}.")
+    images = planes(array, check_axes(axes, array.shape, name) if axes else guess_axes(array.shape))
+    return images[0][None] if len(images) == 1 else np.stack(images)
+
+
+def common_range(arrays: Sequence[NDArray[Any]]) -> ValueRange | None:
+    """Return the range of the values of arrays of one type; None if they are of several, or there are none."""
+    dtypes = {array.dtype for array in arrays}
+    return find_range(dtypes.pop(), reduce(operator.or_, map(_extent, arrays))) if len(dtypes) == 1 else None
+
+
+def _extent(array: NDArray[Any]) -> Extent:
+    """Look at some images of an array, evenly chosen."""
+    several = max(1, _BAND // max(1, array[:1].size))
+    if not len(array) or not needs_look(array.dtype):
+        return Extent(0, 0, (0, 0))
+    return Extent.of(array[evenly(len(array), several)])
+
+
 class _Cache:
     """Decoded files, in their own type (bytes are a quarter of the size of floats), up to `CACHE_BYTES`.
 
     Those that were used longest ago are given up first. Of a file that is larger than that, it alone is kept: it would
     be decoded again for every patch.
+
+    Attributes
+    ----------
+    holes : values that were no numbers, and were given that of the nearest one
     """
 
-    def __init__(self) -> None:
-        self._kept: dict[Path, NDArray[Any]] = {}  # in the order of their last use
+    def __init__(self, axes: str | None) -> None:
+        self._axes, self.holes = axes, 0
+        self._kept: dict[Path, tuple[NDArray[Any], ...]] = {}  # in the order of their last use
         self._bytes = 0
         self._lock = Lock()  # batches are made in a thread of their own
 
-    def read(self, path: Path, expected: int) -> NDArray[Any]:
-        """Return a file's page, of about `expected` bytes."""
+    def read(self, path: Path, page: int, expected: int) -> NDArray[Any]:
+        """Return a page of a file, of about `expected` bytes."""
         with self._lock:
-            array = self._kept.pop(path, None)
-            if array is not None:
-                self._kept[path] = array
-                return array
+            pages = self._kept.pop(path, None)
+            if pages is not None:
+                self._kept[path] = pages
+                return pages[page]
             self._make_room(expected)  # at once, so that what goes and what comes are not in memory together
-        array = read_image(path)
+        filled = [fill_holes(one) for one in read_picture(path, axes=self._axes).pages]
+        pages = tuple(one for one, _ in filled)
+        self.holes += sum(int(holes.sum()) for _, holes in filled if holes is not None)
         with self._lock:
             if path not in self._kept:
-                self._make_room(array.nbytes)
-                self._kept[path] = array
-                self._bytes += array.nbytes
-        return array
+                size = sum(one.nbytes for one in pages)
+                self._make_room(size)
+                self._kept[path] = pages
+                self._bytes += size
+        return pages[page]
 
     def _make_room(self, needed: int) -> None:
         while self._kept and self._bytes + needed > CACHE_BYTES:
-            self._bytes -= self._kept.pop(next(iter(self._kept))).nbytes
+            self._bytes -= sum(one.nbytes for one in self._kept.pop(next(iter(self._kept))))

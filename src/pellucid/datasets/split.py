@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, digest, generator
-from pellucid.datasets.regions import Regions, by_place, can_split
+from pellucid.datasets.regions import SHARES, Regions, by_place, can_split
 from pellucid.datasets.sources import Images
+from pellucid.images import Ranges
 
 PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test", "testing")}
 """What the folders of a data set's parts may be called."""
@@ -50,6 +51,11 @@ class Split:
         """1 for gray, 3 for colour."""
         return self.train.channels
 
+    @property
+    def ranges(self) -> Ranges:
+        """Which values are black and white, by kind of number."""
+        return self.train.ranges
+
     def fingerprint(self) -> str:
         """Return a sha256 of all images as they are stored, and of the part that each belongs to."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
@@ -70,19 +76,20 @@ class Split:
 
 
 def hold_out(images: Images, share: float, seed: int) -> tuple[Images, Images]:
-    """Part `images` into (the rest, a random `share` of them), at least one in each.
+    """Part `images` into (the rest, a random `share` of them), at least one in each; the planes of a stack stay together.
 
     Raises
     ------
     PellucidError
         If there are fewer than two images, or `share` is not between 0 and 1.
     """
-    if len(images) < 2:
+    stacks = np.unique(images.stacks, return_inverse=True)[1]
+    if len(images) < 2 or stacks.max() < 1:
         raise PellucidError(
             f"expected at least 3 images (to train, to choose and to judge by), got too few: {len(images)} left to "
             "part. Add images."
         )
-    rest, held = part(np.arange(len(images)), share, seed)
+    rest, held = part(stacks, share, seed)
     return images.subset(rest), images.subset(held)
 
 
@@ -115,11 +122,23 @@ def part(groups: NDArray[np.intp], share: float, seed: int) -> tuple[NDArray[np.
 
 
 def split(name: str, images: Images, place: str, validation: float, seed: int, *, gaps: bool = True) -> Split:
-    """Split one collection: a tenth to `test`, then a share of the rest to `validation`; few images by place."""
+    """Split one collection: a tenth to `test`, then a share of the rest to `validation`; few images by place.
+
+    Of one or two stacks whose planes are too small to be split by place, planes that follow each other stay together.
+    """
+    files = len(np.unique(images.stacks))
     if can_split(images) or 0 < len(images) < 3:
         number = "1 image" if len(images) == 1 else f"{len(images)} images"
+        if files < len(images):
+            number = f"{len(images)} planes in {files} file{'s' * (files > 1)}"
         about = f"{name}: {number}, split by place into training, validation and test regions"
         return Split(name, *by_place(images, gaps=gaps), about, place)
+    if 0 < files < 3:
+        ends = np.round(np.cumsum(SHARES[:2]) * len(images)).astype(int)
+        learn, choose, judge = np.split(np.arange(len(images)), ends)
+        parts = [images.subset(one) for one in (learn, choose, judge, np.concatenate([learn, choose]))]
+        about = f"{name}: {len(learn)} training, {len(choose)} validation, {len(judge)} test planes that follow each other"
+        return Split(name, *parts, about, place)
     rest, test = hold_out(images, TEST, seed)
     return split_official(name, rest, test, place, validation, seed)
 

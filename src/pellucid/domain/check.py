@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.domain.noise import Bounds, Hint, Trained, difference, hint, trained_noise, with_noise
 from pellucid.domain.squares import ReadRows, sample, squares
 from pellucid.domain.traits import BLOCK, Usual, first_squares, negative, quantiles, traits
-from pellucid.images import ValueRange, camera_white, largest, layout_of, to_unit
+from pellucid.images import Scale, ValueRange, fill_holes, kind_of, shown
 from pellucid.modelfile import Card
 
 MEMORY = 24 * 2**20
@@ -27,7 +27,6 @@ _SLACK = 0.02  # and by so much in any case
 _BEYOND = 0.1  # of the range, beyond black or white
 _DARK = 0.5  # a top below this part of the lowest usual one is dark; a bottom is bright likewise
 _NEARLY_BLACK = 0.0626  # 12 bits in 16 reach 0.0625
-_SCALE = ("scale black to 0 and white to 1", "")  # what to do, and the argument that this changes
 _CONTENT = {
     "mean": "brightness",
     "deviation": "contrast",
@@ -69,7 +68,7 @@ def check(card: Card, image: NDArray[Any], value_range: ValueRange | None = None
     ----------
     card : of the model, as `Denoiser.card`
     image : (H, W) or (H, W, C), as `Denoiser` takes it
-    value_range : what is black and white in integer images, as given to `Denoiser`
+    value_range : what is black and white, as given to `Denoiser`
 
     Returns
     -------
@@ -82,23 +81,25 @@ def check(card: Card, image: NDArray[Any], value_range: ValueRange | None = None
         If the image is not one (see `images.to_unit`).
     """
     array = np.asarray(image)
-    layout = layout_of(array.shape, array.dtype)
-    return check_rows(card, layout.height, layout.width, lambda begin, end: array[begin:end], value_range)
+    known = value_range or card.ranges.get(kind_of(array.dtype))
+    scale = Scale.of(array, known)
+    height, width = array.shape[:2]
+    return check_rows(card, height, width, lambda begin, end: array[begin:end], scale, told=known is not None)
 
 
 def check_rows(
-    card: Card, height: int, width: int, rows: ReadRows, value_range: ValueRange | None = None
+    card: Card, height: int, width: int, rows: ReadRows, scale: Scale, *, told: bool = False
 ) -> tuple[Finding, ...]:
-    """Compare an image that is read in bands of rows; see `check`."""
+    """Compare an image that is read in bands of rows; `told` is whether its scale was not found in it. See `check`."""
     stored = sample(height, width, rows)
-    unit = to_unit(stored, value_range=value_range)
+    unit = scale.to_unit(fill_holes(stored)[0])
     planes = squares(unit, height, width)
     if min(planes.shape[1:]) < BLOCK:
         return ()
     found = traits(planes)
     usual = card.statistics if found.keys() <= card.statistics.keys() else {}
     trained = trained_noise(card.noise)
-    ranged = _range(stored, found, usual, trained, value_range is not None)
+    ranged = _range(found, usual, trained, scale, told)
     if ranged:
         return (ranged,)
     suspect = bool(usual and _far(found, usual))
@@ -152,44 +153,29 @@ def _far(found: Mapping[str, float], usual: Usual) -> list[str]:
 
 
 def _range(
-    stored: NDArray[Any], found: Mapping[str, float], usual: Usual, trained: Trained | None, ranged: bool
+    found: Mapping[str, float], usual: Usual, trained: Trained | None, scale: Scale, told: bool
 ) -> Finding | None:
     figures = f"{found['bottom']:.2f} to {found['top']:.2f}, where 0 is black and 1 is white"
-    integer = stored.dtype.kind == "u"
     known = usual or {"bottom": (0.0, 0.0, 0.0), "top": (1.0, 1.0, 1.0)}
     clipped = bool(usual) or (trained is not None and trained.clipped)
+    wrong = "check the range of values" if told else f"if black and white are not {shown(scale.range)}, give their range"
+
+    def out_of_range(text: str, todo: str) -> Finding:
+        return Finding("range", f"{text}; {todo}", figures, "value_range")
+
     if clipped and (
         found["top"] > max(known["top"][2], 1) + _BEYOND or found["bottom"] < min(known["bottom"][0], 0) - _BEYOND
     ):
-        text = "values far beyond black or white, which no training image had"
-        remedy = ("give a wider range of values", "value_range") if integer else _SCALE
-        return _out_of_range(text, remedy, figures)
+        return out_of_range("values far beyond black or white, which no training image had", "give a wider range")
     darkest = _DARK * usual["top"][0] if usual else _NEARLY_BLACK
     if 0 < found["top"] < darkest:
-        return _out_of_range("much darker than the training images", _remedy(stored, ranged), figures)
+        return out_of_range("much darker than the training images", wrong)
     if usual and 1 - found["bottom"] < _DARK * (1 - usual["bottom"][2]):
-        return _out_of_range("much brighter than the training images", _remedy(stored, ranged, True), figures)
+        return out_of_range("much brighter than the training images", wrong)
     if usual and "mean" in _far(found, usual) and not _far(negative(found), usual):
         text = "like a negative of the training images, black and white exchanged; invert it first"
         return Finding("range", text, f"mean {found['mean']:.2f}, usual {_between(usual['mean'])}")
     return None
-
-
-def _out_of_range(text: str, remedy: tuple[str, str], figures: str) -> Finding:
-    todo, argument = remedy
-    return Finding("range", f"{text}; {todo}", figures, argument)
-
-
-def _remedy(stored: NDArray[Any], ranged: bool, bright: bool = False) -> tuple[str, str]:
-    """Say what to do, and which argument that changes."""
-    if ranged:
-        return "check the range of values that was given", "value_range"
-    if stored.dtype.kind != "u":
-        return _SCALE
-    white = camera_white(float(stored.max()), stored.dtype)
-    if white < largest(stored.dtype) and not bright:
-        return f"if it uses {white.bit_length()} of 16 bits, give the range of values 0-{white}", "value_range"
-    return "if black and white are other values than the type's, give their range", "value_range"
 
 
 def _noise(kind: str, figure: float, text: str) -> Finding:

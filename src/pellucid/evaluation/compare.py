@@ -14,7 +14,7 @@ from pellucid.datasets import Images, Split, noise_like, noisy_copies, noisy_cop
 from pellucid.evaluation.classical import BM3D, FAMILIES, Filter, tune
 from pellucid.evaluation.scores import Collector, Scored
 from pellucid.images import Image, middle
-from pellucid.inference import Denoise
+from pellucid.inference import Denoise, on_unit
 from pellucid.noise import Batch, Corruption, parse
 
 TUNING_PIXELS = 200_000
@@ -60,7 +60,7 @@ def _apply(denoise: Denoise, noisy: Batch) -> Batch:
     several = len(noisy) > 1 and noisy[..., 0].size <= _GROUP
     if together is not None and several and noisy.shape[3] == denoise.card.channels:  # type: ignore[attr-defined]
         return np.asarray(together(noisy))
-    return np.stack([denoise(image) for image in noisy])
+    return np.stack([on_unit(denoise)(image) for image in noisy])
 
 
 def evaluate(

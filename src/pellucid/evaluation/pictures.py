@@ -11,7 +11,7 @@ from pellucid.common import Stream
 from pellucid.datasets import Images, Split, noisy_copy
 from pellucid.evaluation import metrics
 from pellucid.images import Image, gallery, middle
-from pellucid.inference import Denoise
+from pellucid.inference import Denoise, on_unit
 from pellucid.noise import parse
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def before_after(denoiser: Denoise, split: Split, noise: str, *, seed: int = 0) 
     """Return the picture of noisy, denoised and clean test images, with the PSNR of each."""
     count = min(SHOWN, len(split.test))
     pairs = [noisy_copy(split.test, index, parse(noise), seed, Stream.TEST) for index in range(count)]
-    cleaned = [denoiser(noisy) for _, noisy in pairs]
+    cleaned = [on_unit(denoiser)(noisy) for _, noisy in pairs]
     gains = [
         f"{_psnr(clean, noisy)} -> {_psnr(clean, guess)} dB"
         for (clean, noisy), guess in zip(pairs, cleaned, strict=True)
@@ -110,7 +110,7 @@ def cases(denoiser: Denoise, images: Images, noise: str, chosen: Mapping[str, in
     notes = []
     for name, index in chosen.items():
         clean, noisy = noisy_copy(images, index, parse(noise), seed, Stream.TEST)
-        guess = np.clip(denoiser(noisy), 0, 1)
+        guess = np.clip(on_unit(denoiser)(noisy), 0, 1)
         removed = np.asarray((noisy - guess) / 2 + 0.5, dtype=np.float32)
         for row, image in zip(rows.values(), (noisy, guess, clean, removed), strict=True):
             row.append(middle(image, 2 * _SHOWN_SIDE))

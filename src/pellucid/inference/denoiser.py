@@ -13,12 +13,18 @@ from numpy.typing import NDArray
 
 from pellucid.common import Report
 from pellucid.images import (
+    Extent,
     Image,
+    Scale,
     ValueRange,
     as_channels,
+    check_axes,
     check_range,
-    from_unit,
-    to_unit,
+    fill_holes,
+    from_planes,
+    guess_axes,
+    kind_of,
+    planes,
     turned,
     turned_back,
 )
@@ -47,8 +53,8 @@ class Denoiser:
     source : a run folder or an `.onnx` file that pellucid wrote
     threads : for the engine; 0 leaves the choice to it
     engine : "onnxruntime", "openvino" (needs the extra `pellucid[openvino]`), or "auto", which is ONNX Runtime
-    value_range : the values that are black and white in integer images; None takes those of their type. Frames of 12
-        bits in files of 16, say, are nearly black without (0, 4095), and unlike anything a model was trained on.
+    value_range : the values that are black and white; None takes those of the training for images of a type that
+        occurred in it, and finds them for others (see `images.to_unit`)
     ensemble : average the results for the image mirrored and turned in all eight ways (the geometric self-ensemble of
         Timofte, Rothe and Van Gool, CVPR 2016): eight times the work, a little better where the training images may be
         turned, as those of the recipe `photos`; worse for digits
@@ -111,29 +117,52 @@ class Denoiser:
         path = self.path.resolve()
         return partial(type(self), path, threads, self.engine, self.value_range, ensemble=self.ensemble)
 
-    def __call__(self, image: NDArray[Any], report: Report | None = None) -> NDArray[Any]:
-        """Denoise one image of any size.
+    def __call__(
+        self, image: NDArray[Any], report: Report | None = None, *, axes: str | None = None
+    ) -> NDArray[Any]:
+        """Denoise an image of any size, or a stack of them, of any numeric type and range.
 
         Parameters
         ----------
-        image : (H, W) or (H, W, C), of dtype bool, uint8, uint16 or float in [0, 1]
-            A gray model takes a colour image channel by channel; a colour model takes a gray image as three equal
-            channels. Alpha is passed through.
+        image : (H, W), (H, W, 3), or more planes: along further axes before these, or as channels after them
+            Each plane is an image of its own. A gray model takes a colour image channel by channel; a colour model
+            takes a gray image as three equal channels.
         report : called with the number of rows done, while a large image is run in tiles
+        axes : what the axes are, as tifffile spells them: Y and X, S for the samples of RGB or RGBA (whose alpha is
+            passed through), any other letter for planes, as in TZCYX or YXC; None guesses (see `images.guess_axes`)
 
         Returns
         -------
-        A new array of the same shape and dtype.
+        A new array of the same shape and dtype. Values that are no numbers (NaN, infinite) stay as they were; the
+        nearest ones stand for them in the run.
 
         Raises
         ------
         PellucidError
-            If the image is not one (see `images.to_unit`).
+            If the image is none.
         """
         array = np.asarray(image)
-        if array.ndim < 2 or array.shape[0] * array.shape[1] <= WHOLE:
-            return self.piece(array)
-        return self.in_tiles(array, self.tiling, report)
+        axes = check_axes(axes, array.shape) if axes else guess_axes(array.shape)
+        scale = Scale.by(array.dtype, lambda: Extent.of(array), self.known_range(array.dtype))
+        clean = [self.plane(plane, scale, report) for plane in planes(array, axes)]
+        return from_planes(clean, axes, array.shape)
+
+    def known_range(self, dtype: np.dtype[Any]) -> ValueRange | None:
+        """Return what is black and white in images of a type, as told or as in training; None if it is to be found."""
+        return self.value_range or self.card.ranges.get(kind_of(dtype))
+
+    def plane(self, image: NDArray[Any], scale: Scale, report: Report | None = None) -> NDArray[Any]:
+        """Denoise one plane, (H, W) or (H, W, C), of which 2 and 4 channels mean that the last is alpha."""
+        filled, holes = fill_holes(image)
+        whole = image.shape[0] * image.shape[1] <= WHOLE
+        clean = self.piece(filled, scale) if whole else self.in_tiles(filled, self.tiling, scale, report)
+        if holes is not None:
+            clean[holes] = image[holes]
+        return clean
+
+    def unit(self, image: Image) -> Image:
+        """Denoise an image of the contract: float32 (H, W, C), in [0, 1] already."""
+        return self.plane(image, Scale(0.0, 1.0, inside=False))
 
     @property
     def tiling(self) -> Tiling:
@@ -141,25 +170,27 @@ class Denoiser:
         grid = self.card.multiple_of
         return Tiling(-(-TILE // grid) * grid, self.card.halo, grid)
 
-    def in_tiles(self, image: NDArray[Any], tiling: Tiling, report: Report | None = None) -> NDArray[Any]:
-        """Denoise one image tile by tile; parameters and errors as calling, and the same result as `piece`."""
+    def in_tiles(
+        self, image: NDArray[Any], tiling: Tiling, scale: Scale, report: Report | None = None
+    ) -> NDArray[Any]:
+        """Denoise one plane tile by tile, with the same result as `piece`."""
         result = np.empty(image.shape, image.dtype)
         for rows, columns in tiling.tiles(*image.shape[:2]):
-            result[rows.own, columns.own] = self.piece(image[rows.read, columns.read])[rows.crop, columns.crop]
+            result[rows.own, columns.own] = self.piece(image[rows.read, columns.read], scale)[rows.crop, columns.crop]
             if report and columns.end == image.shape[1]:
                 report(rows.end)
         return result
 
-    def piece(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Denoise one image in a single run, whatever its size; parameters and errors as calling."""
-        unit = to_unit(image, value_range=self.value_range)
+    def piece(self, image: NDArray[Any], scale: Scale) -> NDArray[Any]:
+        """Denoise one plane, or a part of it, in a single run, whatever its size."""
+        unit = scale.to_unit(image)
         given = unit.shape[2]
         if self.card.channels == 1:
             planes = np.moveaxis(unit, 2, 0)[..., None]  # each colour becomes an image of a batch
             result = np.moveaxis(self.batch(planes)[..., 0], 0, 2)
         else:
             result = as_channels(self.batch(as_channels(unit, 3)[None])[0], given)
-        return from_unit(result, image, self.value_range)
+        return scale.from_unit(result, image)
 
     def batch(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Denoise several images of one size.
@@ -179,6 +210,11 @@ class Denoiser:
         noisy = np.ascontiguousarray(np.moveaxis(images, 3, 1), dtype=np.float32)
         result = self._run(noisy)
         return np.ascontiguousarray(np.moveaxis(result, 1, 3)[:, :height, :width])
+
+
+def on_unit(denoise: Denoise) -> Denoise:
+    """Return what denoises images of the contract: those of a `Denoiser` are in [0, 1] already, however dark."""
+    return denoise.unit if isinstance(denoise, Denoiser) else denoise
 
 
 def _all_ways(run: RunBatch) -> RunBatch:

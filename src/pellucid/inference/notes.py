@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
 from pellucid.domain import Finding
+from pellucid.images import Scale, kind_of, shown
 from pellucid.modelfile import Card
 
 
@@ -70,6 +74,21 @@ class Notes:
             if colours == 3
             else Note("a colour model took a gray image as three equal channels")
         )
+
+    def range(self, dtype: np.dtype[Any], scale: Scale) -> None:
+        """Note what was taken as black and white, if it was found in the image and is not that of its type."""
+        usual = (0.0, 1.0) if dtype.kind in "bf" else (0.0, float(np.iinfo(dtype).max))
+        if scale.range != usual:
+            self._once(Note(f"black and white were found in the values of {kind_of(dtype)}", shown(scale.range)))
+
+    def holes(self, page: NDArray[Any]) -> None:
+        """Note how many values of an image are no numbers."""
+        if page.dtype.kind == "f" and (count := page.size - int(np.isfinite(page).sum())):
+            self._once(Note("values that are no numbers (NaN) stay as they are", f"{count:,} of {page.size:,}"))
+
+    def _once(self, note: Note) -> None:
+        if all(known.text != note.text for known in self._notes):
+            self._notes.append(note)
 
     @property
     def all(self) -> tuple[Note, ...]:

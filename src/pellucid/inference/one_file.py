@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.common import Report
-from pellucid.domain import check
-from pellucid.images import Limits, Picture, from_unit, layout_of, read_picture, to_unit, write_picture
+from pellucid.domain import check_rows
+from pellucid.images import (
+    Limits,
+    Picture,
+    Scale,
+    ValueRange,
+    fill_holes,
+    layout_of,
+    read_picture,
+    write_picture,
+)
 from pellucid.inference.denoiser import Denoise, Denoiser
 from pellucid.inference.jobs import STANDARD, Job
 from pellucid.inference.memory import Budget
@@ -64,9 +79,36 @@ def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: 
     """Denoise every page of a picture, once all have been looked at."""
     notes.add(picture.form.notes)
     if not isinstance(denoiser, Denoiser):  # it has no card to compare with
-        return replace(picture, pages=tuple(from_unit(denoiser(to_unit(page)), page) for page in picture.pages))
+        scales = _scales(picture, lambda dtype: None)
+        clean = []
+        for page in picture.pages:
+            filled, holes = fill_holes(page)
+            scale = scales[page.dtype]
+            result = scale.from_unit(denoiser(scale.to_unit(filled)), filled)
+            clean.append(result if holes is None else np.where(holes, page, result))
+        return replace(picture, pages=tuple(clean))
+    scales = _scales(picture, denoiser.known_range)
     for page in picture.pages:
-        notes.found(check(denoiser.card, page, denoiser.value_range))
+        rows = partial(_rows, page)
+        known = denoiser.known_range(page.dtype)
+        notes.found(
+            check_rows(denoiser.card, *page.shape[:2], rows, scales[page.dtype], told=known is not None)
+        )
+        if known is None:
+            notes.range(page.dtype, scales[page.dtype])
+        notes.holes(page)
     first = picture.pages[0]
     notes.channels(denoiser.card, layout_of(first.shape, first.dtype).colours)
-    return replace(picture, pages=tuple(denoiser(page, report) for page in picture.pages))
+    return replace(picture, pages=tuple(denoiser.plane(page, scales[page.dtype], report) for page in picture.pages))
+
+
+def _rows(page: NDArray[Any], begin: int, end: int) -> NDArray[Any]:
+    return page[begin:end]
+
+
+def _scales(picture: Picture, known: Callable[[np.dtype[Any]], ValueRange | None]) -> dict[np.dtype[Any], Scale]:
+    """Return one scale for all pages of a type: the planes of a stack belong together."""
+    pages: dict[np.dtype[Any], list[NDArray[Any]]] = {}
+    for page in picture.pages:
+        pages.setdefault(page.dtype, []).append(page)
+    return {dtype: Scale.over(same, known(dtype)) for dtype, same in pages.items()}

@@ -11,8 +11,8 @@ from typing import NoReturn, TypeGuard
 
 from pellucid.common import PellucidError
 
-VERSION = 2
-"""Of the card. Version 1 had no `statistics`; it is read as if they were empty."""
+VERSION = 3
+"""Of the card. Version 1 had no `statistics`, version 2 no `ranges`; they are read as if these were empty."""
 
 MAX_GRID = 256
 """Limit of `multiple_of`, in pixels: a grid of eight halvings."""
@@ -42,6 +42,7 @@ class Card:
     scores : mean scores on the test part, by `<score>.<image>`, such as `psnr.denoised` (dB)
     versions : of pellucid and of what trained it
     statistics : of noisy training images, by trait: three rising quantiles (see `domain`); empty if not recorded
+    ranges : which values of the training images were black and white, by kind of number (see `images.kind_of`)
     created : date and time, ISO 8601, UTC
     value_range : of the values the graph takes and gives
     format : the version of this description
@@ -57,6 +58,7 @@ class Card:
     scores: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     statistics: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     value_range: tuple[float, float] = (0.0, 1.0)
     format: int = VERSION
 
@@ -90,8 +92,10 @@ class Card:
         newest = values.get("format")
         if isinstance(newest, int) and newest > VERSION:
             raise PellucidError(f"is of the newer format {newest}; update pellucid")
-        if type(newest) is int and newest == 1 and "statistics" not in values:
-            values = {**values, "statistics": {}, "format": VERSION}
+        if type(newest) is int and 1 <= newest < VERSION:
+            later = ("statistics", "ranges")[newest - 1 :]
+            if not values.keys() & set(later):
+                values = {**values, **{name: {} for name in later}, "format": VERSION}
         known = {item.name for item in dataclasses.fields(cls)}
         if set(values) != known:
             differing = ", ".join(sorted(known ^ set(values)))[:200]
@@ -100,7 +104,9 @@ class Card:
         if wrong:
             raise PellucidError(f"has a card with {str(values[wrong[0]])[:80]!r} as its {wrong[0]}")
         statistics = {name: tuple(map(float, row)) for name, row in values["statistics"].items()}
-        return cls(**{**values, "value_range": tuple(values["value_range"]), "statistics": statistics})
+        ranges = {kind: tuple(map(float, ends)) for kind, ends in values["ranges"].items()}
+        known_range = tuple(values["value_range"])
+        return cls(**{**values, "value_range": known_range, "statistics": statistics, "ranges": ranges})
 
 
 def _no_number(name: str) -> NoReturn:
@@ -124,6 +130,8 @@ def _fits(name: str, value: object) -> bool:
             return _table(value) and all(_finite(score) for score in value.values())
         case "statistics":
             return _table(value) and all(_quantiles(row) for row in value.values())
+        case "ranges":
+            return _table(value) and all(_rising(ends) for ends in value.values())
         case "versions":
             return _table(value) and all(_line(version) for version in value.values())
         case _:
@@ -142,6 +150,12 @@ def _quantiles(value: object) -> bool:
     if not isinstance(value, list) or len(value) != 3:
         return False
     return all(_finite(one) and abs(one) <= MAX_STATISTIC for one in value) and value == sorted(value)
+
+
+def _rising(value: object) -> bool:
+    if not isinstance(value, list) or len(value) != 2 or not all(_finite(end) for end in value):
+        return False
+    return bool(value[0] < value[1] and math.isfinite(float(value[1]) - float(value[0])))
 
 
 def _line(value: object) -> bool:

@@ -117,21 +117,22 @@ def _of_pattern(found: Inspection) -> list[str]:
 
 
 def _of_values(found: Inspection) -> list[Doubt]:
-    values = found.values
+    values, growing = found.values, found.level.kind in _GROWING
     given = []
-    if values.stretch > 1:
+    if values.found:
         text = (
-            f"16-bit images that reach only {values.high:g}: levels are given for white at {values.white:g}. Scale "
-            f"training images to that, and denoise with the range of values 0-{values.white:g}."
+            f"Black and white were found in the values: {shown((values.black, values.white))}. Levels are relative to "
+            "these, in training, too. If they are others, give their range."
         )
         given.append(Doubt(text, "value_range"))
-    if values.low > _OFFSET * values.white and values.bits and found.level.kind in _GROWING:
+    if values.low - values.black > _OFFSET * (values.white - values.black) and values.bits and growing:
         text = (
-            f"No value is below {values.low:g}: if that is the camera's black, the strength is not right; scale "
-            f"training images from it, and denoise with the range of values {values.low:g}-{values.white:g}."
+            f"No value is below {values.low:g}: if that is the camera's black, the strength is not right; give the "
+            f"range of values {values.low:g}-{values.white:g}."
         )
         given.append(Doubt(text, "value_range"))
     if values.outside:
-        text = f"Values leave [0, 1] ({values.low:.2f} to {values.high:.2f}): the noise was taken as not clipped."
+        ends = f"{values.low:.3g} to {values.high:.3g}"
+        text = f"Values lie beyond black or white ({ends}): the noise was taken as not clipped."
         given.append(Doubt(text))
     return given

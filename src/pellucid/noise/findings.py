@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.images import Ranges, shown
 from pellucid.noise.correlation import blur_length
 from pellucid.noise.impulses import Impulses
 from pellucid.noise.level import NONE, UNCLEAR, Interval, Level
@@ -32,13 +33,14 @@ _BESIDE_IMPULSES = 0.015  # up to this level, other noise does not matter where 
 
 @dataclass(frozen=True)
 class Inspection:
-    """The noise of a collection of images; levels are standard deviations, where black is 0 and `values.white` is 1.
+    """The noise of a collection of images; levels are standard deviations, where black is 0 and white 1.
 
     Attributes
     ----------
     images, pixels : number of images, and of the pixels that were measured
     side : the median of the images' shorter sides, in pixels
     values : range, bit depth, and the shares at black and white
+    ranges : the values that are black and white, by kind of number (see `images.kind_of`)
     clipped : whether noise was clipped to [0, 1]
     level : kind and level of the noise, without impulses and patterns
     differ : whether the images differ in level
@@ -52,6 +54,7 @@ class Inspection:
     pixels: int
     side: int
     values: Values
+    ranges: Ranges
     clipped: bool
     level: Level
     differ: bool
@@ -63,22 +66,13 @@ class Inspection:
 
     @property
     def noise(self) -> str:
-        """The noise as `parse` reads it, where white is `values.white`; a usual one for images that have none."""
-        return self._noise(1.0)
-
-    @property
-    def unit_noise(self) -> str:
-        """The same for images as training reads them (`images.to_unit`), where white is the type's largest value.
-
-        Of 16-bit images that use fewer bits, values are then smaller by `values.stretch`. So are the deviations of all
-        noise that is added; the variance x / peak of photons at x is so for a `peak` that is larger by `stretch`.
-        """
-        return self._noise(self.values.stretch)
+        """The noise as `parse` reads it, for images as training reads them; a usual one for images that have none."""
+        return "+".join(self._parts) or f"gaussian:{_USUAL[0]}-{_USUAL[1]}"
 
     @property
     def measured(self) -> bool:
         """Whether `noise` was measured; else it is a usual one."""
-        return bool(self._parts(1.0))
+        return bool(self._parts)
 
     @property
     def clean(self) -> bool:
@@ -101,31 +95,27 @@ class Inspection:
         """Return all as plain numbers, texts and lists, with the noise to train against."""
         return {**dataclasses.asdict(self), "noise": self.noise}
 
-    def _noise(self, stretch: float) -> str:
-        low, high = (_round(sigma / stretch) for sigma in _USUAL)
-        return "+".join(self._parts(stretch)) or f"gaussian:{low}-{high}"
-
-    def _parts(self, stretch: float) -> list[str]:
-        """Return the corruptions to chain, for images whose values are divided by `stretch`."""
+    @property
+    def _parts(self) -> list[str]:
+        """The corruptions to chain."""
         lines = ("rows", self.rows), ("columns", self.columns)
-        shifts = [f"{name}:{_round(sigma / stretch)}{self._tail}" for name, sigma in lines if sigma]
-        return [part for part in (*self._spread_noise(stretch), *shifts, self._impulse_noise()) if part]
+        shifts = [f"{name}:{_round(sigma)}{self._tail}" for name, sigma in lines if sigma]
+        return [part for part in (*self._spread_noise(), *shifts, self._impulse_noise()) if part]
 
     @property
     def _tail(self) -> str:
         return "" if self.clipped else ":unclipped"
 
-    def _spread_noise(self, stretch: float) -> list[str]:
+    def _spread_noise(self) -> list[str]:
         level, tail = self.level, self._tail
         if level.sigma is None or level.strength is None or level.strength_interval is None or level.kind == NONE:
             return []
         if any(self.impulses.shares) and level.sigma < _BESIDE_IMPULSES:
             return []
-        scale = {"gaussian": 1 / stretch, "speckle": 1.0}.get(level.kind, stretch)
-        low, high = (_round(scale * end) for end in _widened(level.strength_interval))
-        strength = f"{low}-{high}" if self.differ and low != high else _round(scale * level.strength)
+        low, high = map(_round, _widened(level.strength_interval))
+        strength = f"{low}-{high}" if self.differ and low != high else _round(level.strength)
         if level.steady:
-            return [f"poisson:{strength}{tail}", f"gaussian:{_round(level.steady / stretch)}{tail}"]
+            return [f"poisson:{strength}{tail}", f"gaussian:{_round(level.steady)}{tail}"]
         if level.kind == "gaussian" and level.correlated and not self.wave:  # a wave, too, correlates neighbours
             return [f"correlated:{strength}/{_lengths(level.correlation)}{tail}"]
         return [f"{level.kind}:{strength}{tail}"]
@@ -147,6 +137,7 @@ class Inspection:
         pairs = [
             ("images", f"{self.images:,}, {self.pixels:,} pixels measured"),
             ("values", f"{values.dtype}, {values.low:g} to {values.high:g}" + _bits(values.bits)),
+            ("black and white", "; ".join(f"{shown(ends)} ({kind})" for kind, ends in self.ranges.items())),
             ("at black, at white", f"{values.at_low:.1%}, {values.at_high:.1%} of the values"),
             ("kind of noise", _WORDS[level.kind]),
         ]

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
-from pellucid.images import to_unit
+from pellucid.images import Ranges, Scale, Told, fill_holes, kind_of, layout_of
 from pellucid.noise.findings import Inspection
 from pellucid.noise.impulses import NO_IMPULSES, Ends, Impulses, candidates, decide, repair
 from pellucid.noise.level import UNCLEAR, Brightness, Interval, Level, Part, estimate_level, shared_correlation
 from pellucid.noise.patches import flat_patches
 from pellucid.noise.stripes import blocking, find_wave, remove_rows
-from pellucid.noise.values import Tally, Values, combine
+from pellucid.noise.values import Tally, combine, find_ranges
 
 Floats = NDArray[np.float64]
 
@@ -43,17 +43,18 @@ class _Seen:
     pixels: int
 
 
-def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
+def inspect(images: Iterable[NDArray[Any]], value_range: Told = None) -> Inspection:
     """Estimate the noise in images.
 
     Parameters
     ----------
-    images : each (H, W) or (H, W, C) with C in 1..4 (of 2 and 4 the last is alpha and left out), of dtype bool, uint8,
-        uint16 or float in [0, 1]; only the middle of each is kept in memory
+    images : each (H, W) or (H, W, C) with C in 1..4 (of 2 and 4 the last is alpha and left out), of any numeric type;
+        only the middle of each is kept in memory
+    value_range : the values that are black and white; None finds them (see `images.find_range`)
 
     Returns
     -------
-    Inspection. Images of 16 bits that use fewer are measured in the range of the bits that they use.
+    Inspection. Levels are relative to the range from black to white.
 
     Raises
     ------
@@ -68,19 +69,19 @@ def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
     crops, tallies, sides = [], [], []
     for number, image in enumerate(images, 1):
         array = _colours(np.asarray(image), f"image {number}")
-        tallies.append(Tally.of(array))
-        sides.append(min(array.shape[:2]))
         crops.append(_crop(array))
+        tallies.append(Tally.of(array, crops[-1]))
+        sides.append(min(array.shape[:2]))
     if not crops:
         raise PellucidError("there are no images to inspect; expected at least one.")
-    values = combine(tallies)
+    values, ranges = combine(tallies, value_range), find_ranges(tallies, value_range)
     few = len(crops) < _FEW
-    found = [[candidates(plane) for plane in _planes(crop, values)] for crop in crops]
+    found = [[candidates(plane) for plane in _planes(crop, ranges)] for crop in crops]
     impulses = NO_IMPULSES if values.levels in _COARSE else decide([ends for image in found for ends in image])
 
     def measure(correlation: tuple[float, float]) -> list[_Seen]:
         pairs = zip(crops, found, strict=True)
-        return [_measure(_planes(crop, values), ends, impulses, few, correlation) for crop, ends in pairs]
+        return [_measure(_planes(crop, ranges), ends, impulses, few, correlation) for crop, ends in pairs]
 
     correlation, seen = (0.0, 0.0), measure((0.0, 0.0))
     waves = [image.wave for image in seen if image.wave]
@@ -93,13 +94,14 @@ def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
     if values.levels == 2:
         level = Level(UNCLEAR)
     else:
-        level = estimate_level([image.parts for image in seen], _brightness(crops, values), not values.outside)
+        level = estimate_level([image.parts for image in seen], _brightness(crops, ranges), not values.outside)
     pixels = sum(image.pixels for image in seen)
     return Inspection(
         images=len(seen),
         pixels=pixels,
         side=int(np.median(sides)),
         values=values,
+        ranges=ranges,
         clipped=not values.outside,
         impulses=impulses,
         rows=float(np.median([image.rows for image in seen])),
@@ -113,8 +115,8 @@ def inspect(images: Iterable[NDArray[Any]]) -> Inspection:
 
 def _colours(array: NDArray[Any], name: str) -> NDArray[Any]:
     """Check an array, and return it without alpha, (H, W, 1) or (H, W, 3), in its own type."""
-    channels = to_unit(array, name).shape[2]
-    return array[..., None] if array.ndim == 2 else array[..., :channels]
+    colours = layout_of(array.shape, array.dtype, name).colours
+    return fill_holes(array[..., None] if array.ndim == 2 else array[..., :colours])[0]
 
 
 def _crop(array: NDArray[Any]) -> NDArray[Any]:
@@ -123,9 +125,10 @@ def _crop(array: NDArray[Any]) -> NDArray[Any]:
     return array[top : top + SIDE, left : left + SIDE].copy()
 
 
-def _planes(crop: NDArray[Any], values: Values) -> list[Floats]:
-    """Return the colours of an image, where white is 1."""
-    return list(np.moveaxis(to_unit(crop).astype(np.float64) * values.stretch, 2, 0))
+def _planes(crop: NDArray[Any], ranges: Ranges) -> list[Floats]:
+    """Return the colours of an image, where black is 0 and white 1."""
+    unit = Scale(*ranges[kind_of(crop.dtype)], inside=False).to_unit(crop)
+    return list(np.moveaxis(unit.astype(np.float64), 2, 0))
 
 
 def _measure(
@@ -159,10 +162,10 @@ def _pieces(plane: Floats, quartered: bool) -> list[Floats]:
     return [piece for half in np.array_split(plane, 2) for piece in np.array_split(half, 2, axis=1)]
 
 
-def _brightness(crops: Sequence[NDArray[Any]], values: Values) -> Brightness:
+def _brightness(crops: Sequence[NDArray[Any]], ranges: Ranges) -> Brightness:
     sums = np.zeros(3)
     for crop in crops:
-        for plane in _planes(crop, values):
+        for plane in _planes(crop, ranges):
             sums += plane.size, plane.sum(), np.square(plane).sum()
     return Brightness(max(float(sums[1] / sums[0]), 0.0), float(sums[2] / sums[0]))
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import Stream, generator
-from pellucid.images import Image, to_unit
+from pellucid.images import Image, kind_of, to_unit
 from pellucid.noise.corruptions import parse
 from pellucid.noise.families import deviation
 from pellucid.noise.findings import Inspection
@@ -48,7 +48,7 @@ def draw(found: Inspection, image: NDArray[Any]) -> Figure:
     curve, *panels = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
     _curve(curve, found)
     noise = _noise_of(image, found)
-    real, drawn = _real_and_drawn(to_unit(image) * np.float32(found.values.stretch), noise)
+    real, drawn = _real_and_drawn(to_unit(image, value_range=found.ranges.get(kind_of(image.dtype))), noise)
     black, white = np.quantile(real, _BRIGHTNESS)
     for axis, region, title in zip(panels, (real, drawn), ("noise of an image", f"drawn: {noise}"), strict=True):
         shown = np.clip((region - black) / max(white - black, 1e-6), 0, 1)
@@ -73,7 +73,7 @@ def _curve(axis: Axes, found: Inspection) -> None:
 
 def _noise_of(image: NDArray[Any], found: Inspection) -> str:
     """Return the recommended noise; where it has a range of levels, with that of this image, which has one of them."""
-    own = inspect([image]) if found.differ else found
+    own = inspect([image], found.ranges) if found.differ else found
     return replace(own if own.level.kind == found.level.kind else found, differ=False).noise
 
 

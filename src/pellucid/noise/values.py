@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.images import camera_white, largest
+from pellucid.images import Extent, Told, ValueRange, find_range, kind_of, range_notes, told_of
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Values:
     low, high : the least and the largest value, as stored
     bits : of integers, the bits that they really use, up to the largest value in steps of their common divisor; else 0
     levels : of integers and bool, the number of different values; else 0
-    white : white, as stored: the largest value of the type, or of the bits that 16-bit images use; 1 for floats
-    stretch : the largest value of the type over `white`; 1 unless fewer bits are used
-    at_low, at_high : share of the values that are black, or white
-    outside : whether floats leave [0, 1]
+    black, white : as stored, as told or found (see `images.find_range`); of several types, those of the first
+    found : whether black and white were found, and are not those of the type
+    at_low, at_high : share of the values that are black or below, or white or above
+    outside : whether values lie beyond black or white
     """
 
     dtype: str
@@ -33,8 +33,9 @@ class Values:
     high: float
     bits: int
     levels: int
+    black: float
     white: float
-    stretch: float
+    found: bool
     at_low: float
     at_high: float
     outside: bool
@@ -42,48 +43,65 @@ class Values:
 
 @dataclass(frozen=True)
 class Tally:
-    """The values of one image: how often each occurs of integers; how many are black, between, and white of others."""
+    """The values of one image: their extent; of bool, uint8 and uint16 how often each occurs, of others a part of them.
+
+    Attributes
+    ----------
+    counts : by value, or nothing
+    some : an array of values, or nothing
+    """
 
     dtype: np.dtype[Any]
-    low: float
-    high: float
+    extent: Extent
     counts: NDArray[np.int64]
+    some: NDArray[Any]
 
     @classmethod
-    def of(cls, array: NDArray[Any]) -> Tally:
-        """Count the values of an array of a type that `to_unit` takes."""
-        if array.dtype.kind == "u":
-            counts = np.bincount(array.ravel(), minlength=largest(array.dtype) + 1)
-        else:
-            ends = (array <= 0).sum(), (array >= 1).sum()
-            counts = np.array([ends[0], array.size - sum(ends), ends[1]])
-        return cls(array.dtype, float(array.min()), float(array.max()), counts)
+    def of(cls, array: NDArray[Any], some: NDArray[Any]) -> Tally:
+        """Look at an array of any numeric type; `some` is a part of it."""
+        counted = array.dtype in (np.bool_, np.uint8, np.uint16)
+        counts = np.bincount(array.ravel(), minlength=2 ** (8 * array.dtype.itemsize)) if counted else np.zeros(0, int)
+        return cls(array.dtype, Extent.of(array), counts, some[:0] if counted else some)
+
+    def ends(self, value_range: ValueRange) -> tuple[float, float, int]:
+        """Return how many values are black or below, how many white or above, and of how many."""
+        low, high = value_range
+        if not self.counts.size:
+            return (self.some <= low).sum(), (self.some >= high).sum(), self.some.size
+        values = np.arange(self.counts.size)
+        return self.counts[values <= low].sum(), self.counts[values >= high].sum(), self.counts.sum()
 
 
-def combine(tallies: Sequence[Tally]) -> Values:
+def find_ranges(tallies: Sequence[Tally], told: Told) -> dict[str, ValueRange]:
+    """Return the values that are black and white, as told or found, by kind of number."""
+    extents: dict[np.dtype[Any], Extent] = {}
+    for one in tallies:
+        extents[one.dtype] = extents[one.dtype] | one.extent if one.dtype in extents else one.extent
+    return {kind_of(dtype): told_of(told, dtype) or find_range(dtype, extent) for dtype, extent in extents.items()}
+
+
+def combine(tallies: Sequence[Tally], told: Told = None) -> Values:
     """Combine the counts of all images."""
-    low, high = min(one.low for one in tallies), max(one.high for one in tallies)
+    ranges = find_ranges(tallies, told)
+    low, high = min(one.extent.low for one in tallies), max(one.extent.high for one in tallies)
     types = {one.dtype for one in tallies}
-    top, white, bits, levels = 1.0, 1.0, 0, 2 * (types == {np.dtype(bool)})
-    if len(types) == 1 and tallies[0].dtype.kind == "u":
-        counts = np.sum([one.counts for one in tallies], axis=0)
-        used = np.flatnonzero(counts)
+    bits, levels = 0, 2 * (types == {np.dtype(bool)})
+    if len(types) == 1 and tallies[0].dtype in (np.uint8, np.uint16):
+        used = np.flatnonzero(np.sum([one.counts for one in tallies], axis=0))
         step, levels = int(np.gcd.reduce(used)) or 1, len(used)
         bits = max(1, (int(high) // step).bit_length())
-        top, white = float(len(counts) - 1), float(camera_white(high, tallies[0].dtype))
-        at_low, at_high = counts[0], counts[int(white)]
-    else:
-        at_low, at_high = (sum(one.counts[end] for one in tallies) for end in (0, -1))
-    total = sum(one.counts.sum() for one in tallies)
+    at_low, at_high, total = np.sum([one.ends(ranges[kind_of(one.dtype)]) for one in tallies], axis=0)
+    black, white = ranges[kind_of(tallies[0].dtype)]
     return Values(
         dtype=", ".join(sorted(map(str, types))),
         low=low,
         high=high,
         bits=bits,
         levels=levels,
+        black=black,
         white=white,
-        stretch=top / white,
+        found=bool(range_notes(ranges, told)),
         at_low=float(at_low / total),
         at_high=float(at_high / total),
-        outside=any(one.dtype.kind == "f" and (one.low < 0 or one.high > 1) for one in tallies),
+        outside=any(not one.extent.within(ranges[kind_of(one.dtype)]) for one in tallies),
     )

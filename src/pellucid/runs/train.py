@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -311,7 +312,7 @@ def _begin(
         raise PellucidError(f"{config.network} is not a denoiser. Train another network.", argument="network")
     split = _load(data, config, say)
     say(f"data: {split.about} ({split.place})")
-    for line in () if config.alone else doubt(split):
+    for line in split.notes if config.alone else doubt(split):
         say(line)
     # The config of a run without clean images says all that is measured here.
     if config.alone and (config.method == "auto" or "method" in changes):
@@ -356,12 +357,13 @@ def _continue(
 
 
 def _load(data: str | os.PathLike[str] | None, config: Config, say: Say) -> Split:
+    read = partial(load, seed=config.seed, value_range=config.told, axes=config.axes or None)
     if config.second:
-        return load(config.noisy, noisy=config.second, group=config.group, seed=config.seed)
+        return read(config.noisy, noisy=config.second, group=config.group)
     if config.alone:
-        return load(config.noisy, seed=config.seed, gaps=False)
+        return read(config.noisy, gaps=False)
     if data is not None:
-        return load(data, noisy=config.noisy, group=config.group, seed=config.seed)
+        return read(data, noisy=config.noisy, group=config.group)
     try:
         return load("mnist", seed=config.seed)
     except PellucidError as error:
@@ -386,7 +388,7 @@ def _in_time(config: Config, split: Split, minutes: float, say: Say) -> Config:
 def _measured(split: Split, config: Config, changes: Mapping[str, Any], say: Say) -> dict[str, Any]:
     """Return the noise of noisy images alone, and how to learn from them, as measured or as asked for."""
     images = split.train
-    found = inspect([piece(images, int(index)) for index in evenly(len(images), SOME)])
+    found = inspect([piece(images, int(index)) for index in evenly(len(images), SOME)], UNIT)
     noise, method, renoise = str(changes.get("noise", "")), config.method, config.renoise
     if not noise and found.clean:
         raise PellucidError(
@@ -401,7 +403,7 @@ def _measured(split: Split, config: Config, changes: Mapping[str, Any], say: Say
             "well it predicts noisy pixels. Name the noise if you know it."
         )
     if not noise:
-        noise = found.unit_noise
+        noise = found.noise
         say(f"noise: {noise}, as measured on {found.images} images")
     if method == "auto":
         method, why = choose_method(found, images)
@@ -493,6 +495,7 @@ def _save_model(folder: RunFolder, model: Any, split: Split, training: Batches) 
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={name: version(name) for name in ("pellucid", "keras", "onnx", "numpy")},
         statistics=statistics,
+        ranges=split.ranges,
     )
     modelfile.save(folder.model, model, card, lambda images: predict(model, images))
 

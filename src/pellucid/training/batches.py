@@ -296,5 +296,5 @@ def own_noise(images: Images | Sequence[Image], noise: Corruption) -> Corruption
     """
     if noise == PAIRED or not varies(noise) or len(images) > OWN:
         return unclipped(noise)
-    found = [inspect([images[index]]) for index in range(len(images))]
-    return [unclipped(noise if one.clean or varies(parse(one.unit_noise)) else parse(one.unit_noise)) for one in found]
+    found = [inspect([images[index]], UNIT) for index in range(len(images))]
+    return [unclipped(noise if one.clean or varies(parse(one.noise)) else parse(one.noise)) for one in found]

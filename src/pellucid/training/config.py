@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.common import PellucidError, unknown, write_text
+from pellucid.images import ValueRange, parse_range
 from pellucid.networks import find
 from pellucid.noise import PAIRED, UNKNOWN, parse
 from pellucid.training.methods import METHODS
@@ -48,6 +49,8 @@ class Config:
         True, "of noisy images alone: then learn once more, from the denoised images with the measured noise on them"
     )
     group: str = _option("", "regular expression; pairs in whose names it finds the same go to one part")
+    value_range: str = _option("", "what is black and white: LOW-HIGH, as 0-4095 or -1024-3071; else found in the images")
+    axes: str = _option("", "axes of arrays: Y, X, S for RGB, other letters for images, as in TZCYX; else guessed")
     network: str = _option("swift", "network (see `pellucid summary`), with or without arguments, as hourglass:code=8")
     epochs: int = _option(3, "passes over the training images, or so many times `epoch_steps` steps", least=1)
     epoch_steps: int = _option(0, "steps in an epoch; 0: as many as one pass takes", least=0)
@@ -82,6 +85,8 @@ class Config:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             _check(item, getattr(self, item.name))
+        if self.value_range:
+            parse_range(self.value_range)
         paired = parse(self.noise) == PAIRED
         if parse(self.noise) == UNKNOWN and not self.alone:
             raise PellucidError("unknown noise cannot be added to clean images. Name one.", argument="noise")
@@ -111,6 +116,11 @@ class Config:
                 f"bce needs results within [0, 1], those of {self.network} may leave it. Use the loss mse.",
                 argument="loss",
             )
+
+    @property
+    def told(self) -> ValueRange | None:
+        """Which values are black and white, if that was told."""
+        return parse_range(self.value_range) if self.value_range else None
 
     @property
     def alone(self) -> bool:

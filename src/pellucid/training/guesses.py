@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.datasets import CACHE_BYTES, ArrayImages, Images, stack
-from pellucid.images import Image
+from pellucid.images import Image, Ranges
 from pellucid.noise import Batch
 
 LARGE = 2**20
@@ -78,6 +78,16 @@ class Guesses:
         """See `Images`."""
         height, width = self.size(index)
         return 4 * height * width * self.channels if height * width < LARGE else self.noisy.kept(index)
+
+    @property
+    def ranges(self) -> Ranges:
+        """See `Images`."""
+        return self.noisy.ranges
+
+    @property
+    def stacks(self) -> NDArray[np.intp]:
+        """See `Images`."""
+        return self.noisy.stacks
 
     def subset(self, indices: NDArray[np.intp]) -> Guesses:
         """See `Images`."""

@@ -2,7 +2,7 @@
 
 from pellucid.evaluation.blind.judging import Judgement, Marks, judge
 from pellucid.evaluation.blind.picture import residuals
-from pellucid.evaluation.blind.sample import Files, find_shots, take
+from pellucid.evaluation.blind.sample import find_shots, take
 from pellucid.evaluation.blind.verdict import table, verdict
 
-__all__ = ["Files", "Judgement", "Marks", "find_shots", "judge", "residuals", "table", "take", "verdict"]
+__all__ = ["Judgement", "Marks", "find_shots", "judge", "residuals", "table", "take", "verdict"]

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.images import Image
-from pellucid.inference import Denoise
+from pellucid.inference import Denoise, on_unit
 
 Values = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def hide(image: Image, grids: int) -> list[Hidden]:
 
 def run(denoise: Denoise, image: Image) -> Image:
     """Return the denoised image, clipped to [0, 1] as all scores of pellucid are."""
-    return np.clip(denoise(image), 0, 1)
+    return np.clip(on_unit(denoise)(image), 0, 1)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pellucid.common import PellucidError
 from pellucid.datasets import evenly
-from pellucid.images import MARK, Image, ValueRange, find_images, middle, read_image, to_unit
+from pellucid.images import MARK, Image, find_images, middle
 
 SIDE = 512
 """Of larger images, the square of this side in the middle is used."""
@@ -33,28 +33,6 @@ class Images(Protocol):
     def __getitem__(self, index: int, /) -> Image:
         """Return one image, float32 HWC, [0, 1]."""
         ...
-
-
-@dataclass(frozen=True)
-class Files:
-    """Image files that are read when they are asked for; `value_range` as in `pellucid.Denoiser`."""
-
-    paths: Sequence[Path]
-    value_range: ValueRange | None = None
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int, /) -> Image:
-        """Return one image.
-
-        Raises
-        ------
-        PellucidError
-            If it cannot be read, or the range does not apply to it.
-        """
-        path = self.paths[index]
-        return to_unit(read_image(path), str(path), self.value_range)
 
 
 def find_shots(

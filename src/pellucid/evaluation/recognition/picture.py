@@ -11,7 +11,7 @@ from pellucid.common import Stream
 from pellucid.datasets import Images, noisy_copy
 from pellucid.evaluation.recognition.judging import Recognition
 from pellucid.images import Image, gallery, middle
-from pellucid.inference import Denoise
+from pellucid.inference import Denoise, on_unit
 from pellucid.noise import parse
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def picture(denoise: Denoise, images: Images, noise: str, found: Recognition, *,
     notes = []
     for index in map(int, chosen):
         clean, noisy = noisy_copy(images, index, parse(noise), seed, Stream.TEST)
-        for row, image in zip(shown.values(), (clean, noisy, denoise(noisy)), strict=True):
+        for row, image in zip(shown.values(), (clean, noisy, on_unit(denoise)(noisy)), strict=True):
             row.append(middle(image, _SIDE))
         classes = (found.clean, found.seen["noisy"], found.seen[model])
         notes.append("\n".join([f"image {index}", *(found.named(int(one[index])) for one in classes)]))

@@ -2,7 +2,7 @@
 
 from pellucid.images.formats.npy import read_array
 from pellucid.images.formats.picture import Form, Limits, Picture, Size
-from pellucid.images.formats.reading import measure, probe, read_image, read_picture
+from pellucid.images.formats.reading import measure, measure_pages, probe, read_image, read_picture
 from pellucid.images.formats.writing import SUFFIXES, write_image, write_picture
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Picture",
     "Size",
     "measure",
+    "measure_pages",
     "probe",
     "read_array",
     "read_image",

@@ -94,5 +94,19 @@ def measure(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) ->
         return pages[0]
 
 
+def measure_pages(
+    source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS, *, axes: str | None = None
+) -> list[Size]:
+    """Return the same for each page of an image file, in the order of `Picture.pages`; `axes` as in `read_picture`.
+
+    Raises
+    ------
+    PellucidError
+        As `read_picture`, for what the headers say.
+    """
+    with open_source(source, limits) as opened:
+        return tiff.size(opened, limits) if opened.kind == "TIFF" else [_SIZE[opened.kind](opened, limits)]
+
+
 def _several(name: str, pages: int) -> PellucidError:
     return PellucidError(f"{name} has {pages} pages; expected one image. Save a single page.")
