@@ -60,7 +60,7 @@ def test_other_noise_stays_as_it_is(text: str) -> None:
 def test_images_that_use_fewer_bits_have_it_as_training_reads_them(tmp_path: Path) -> None:
     save(tmp_path / "twelve", parse("gaussian:0.1")(clouds(5), np.random.default_rng(1)), 4095)
     found = parse(noise_like(f"like:{tmp_path / 'twelve'}"))
-    assert found.sigma == pytest.approx(0.1 / 16, rel=0.05)  # type: ignore[attr-defined]
+    assert found.sigma == pytest.approx(0.1, rel=0.05)  # type: ignore[attr-defined]
 
 
 def test_broken_files_are_named_and_left_out(noisy: Path) -> None:

@@ -31,11 +31,11 @@ RNG = np.random.default_rng(0)
 class Odd(Denoiser):
     """A denoiser that some images are too much for, told by their first pixel."""
 
-    def __call__(self, image: np.ndarray, report: Any = None) -> np.ndarray:
+    def plane(self, image: np.ndarray, scale: Any, report: Any = None) -> np.ndarray:
         first = int(image.flat[0])
         if first in ODD:
             ODD[first]()
-        return super().__call__(image, report)
+        return super().plane(image, scale, report)
 
 
 def unexpected() -> None:

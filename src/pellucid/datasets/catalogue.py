@@ -53,7 +53,8 @@ def load(
     source : `mnist`, `fashion-mnist` or `strokes`; or a path
         A folder of images of any sizes (in folders `train`, `test` and, if wished, `validation`; else split at
         random by file, up to four by place), whose planes are images of their own; an image file, a `.npy` array (NHW
-        or NHWC, unless `axes` says otherwise), a `.npz` with `x_train` and `x_test` (or `train` and `test`, or one array), or an IDX file.
+        or NHWC, unless `axes` says otherwise), a `.npz` with `x_train` and `x_test` (or `train` and `test`, or one
+        array), or an IDX file.
     noisy : noisy images of the same content, by the same names: `source` holds the clean ones (see `pairs.load_pairs`)
     group : of pairs, a regular expression: files in whose names it finds the same are never parted
     validation : the share of the training part to hold out for every choice

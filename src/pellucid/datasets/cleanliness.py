@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.common import Stream
 from pellucid.datasets.pairs import noisy_copy
 from pellucid.datasets.sources import Images, evenly
-from pellucid.images import middle
+from pellucid.images import UNIT, middle
 from pellucid.noise import Corruption, inspect, parse
 
 LOOKED_AT = 8

@@ -145,9 +145,10 @@ def load_pairs(
             raise PellucidError("a group is found in file names, and arrays have none. Leave out the group.")
     elif all(place.suffix.lower() in SUFFIXES for place in places):
         first = FileImages(places[:1], value_range=value_range, axes=axes)
-        pairs = PairedImages(first, FileImages(places[1:], value_range=value_range or first.ranges, axes=axes))
+        second = FileImages(places[1:], value_range=value_range or first.ranges, axes=axes)
+        pairs = PairedImages(first, second)
         names, notes = [f"{places[0].stem}{number or ''}" for number in range(len(first))], first.notes
-        if first.shapes != pairs.noisy.shapes:
+        if first.shapes != second.shapes:
             raise PellucidError(
                 f"{places[0].name} and {places[1].name} differ in size, channels or planes; expected a pair."
             )

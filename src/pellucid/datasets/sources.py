@@ -22,6 +22,7 @@ from pellucid.images import (
     Ranges,
     Scale,
     Size,
+    Told,
     ValueRange,
     as_channels,
     check_axes,
@@ -36,6 +37,7 @@ from pellucid.images import (
     range_notes,
     read_picture,
     scale_batch,
+    told_of,
 )
 from pellucid.noise import Batch
 
@@ -68,22 +70,19 @@ _OPENED = 64  # files that are read in parts whose headers are kept
 
 
 class Images(Protocol):
-    """A sequence of images, float32 HWC in [0, 1]; `labels` are their classes, if known.
-
-    Attributes
-    ----------
-    ranges : which values were black and white, by kind of number (see `images.find_range`)
-    """
+    """A sequence of images, float32 HWC in [0, 1]; `labels` are their classes, if known."""
 
     channels: int
     labels: Labels | None
 
     @property
-    def ranges(self) -> Ranges: ...
+    def ranges(self) -> Ranges:
+        """Which values were black and white, by kind of number (see `images.find_range`)."""
+        ...
 
     @property
     def stacks(self) -> NDArray[np.intp]:
-        """Return a number for each image, the same for the planes of one stack, which no split may part."""
+        """A number for each image, the same for the planes of one stack, which no split may part."""
         ...
 
     def __len__(self) -> int: ...
@@ -275,7 +274,7 @@ class FileImages:
                         found[place] = error
         for dtype, extent in extents.items():
             self.ranges.setdefault(kind_of(dtype), told_of(value_range, dtype) or find_range(dtype, extent))
-        self._holes = self._cache.holes
+        self._holes = self._cache.holes + sum(extent.holes for extent in extents.values())
         self.left_out = [str(sizes) for sizes in found if not isinstance(sizes, list)]
         bad = len(self.left_out)
         if bad and (bad == len(paths) or bad > max(1, LEFT_OUT * len(paths))):
@@ -337,6 +336,8 @@ class FileImages:
         """See `Images`."""
         path = self.paths[index]
         part = self._part(path, self._pages[index], self._sizes[index], rows, columns)
+        if self._in_parts(self._sizes[index]):  # others were filled when they were kept
+            part = fill_holes(part)[0]
         kind = kind_of(part.dtype)
         if kind not in self.ranges:  # in a file that was not decoded before
             self.ranges[kind] = told_of(self._told, part.dtype) or find_range(part.dtype, Extent.of(part))
@@ -366,7 +367,7 @@ class FileImages:
             raise PellucidError(f"{path} has changed: it was {size.width}x{size.height}, now {shape[1]}x{shape[0]}.")
         if array is not None:
             return array[rows, columns]
-        part = fill_holes(opened.window(rows, columns))[0]
+        part = opened.window(rows, columns)
         return np.invert(part) if opened.inverted else part
 
     def _look(self, path: Path, sizes: Sequence[Size], extents: dict[np.dtype[Any], Extent]) -> None:
@@ -399,7 +400,7 @@ class FileImages:
 
     def content(self) -> Iterator[bytes]:
         """See `Images`; a file that cannot be read raises PellucidError."""
-        files = {path: None for path in self.paths}
+        files = dict.fromkeys(self.paths)
         if any(self._pages):
             yield np.array(self._pages).tobytes()
         read = set(evenly(len(files), MANY).tolist())
@@ -427,9 +428,10 @@ def as_images(array: NDArray[Any], axes: str | None, name: str) -> NDArray[Any]:
     """
     if axes is None and (array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3))):
         return array
-    if not array.size:
-        raise PellucidError(f"{name} is empty: its shape is {array.shape}.")
-    images = planes(array, check_axes(axes, array.shape, name) if axes else guess_axes(array.shape))
+    if axes is None:
+        axes = guess_axes(array.shape, name)
+    check_axes(axes, array.shape, name)
+    images = planes(array, axes)
     return images[0][None] if len(images) == 1 else np.stack(images)
 
 

@@ -76,7 +76,7 @@ class Split:
 
 
 def hold_out(images: Images, share: float, seed: int) -> tuple[Images, Images]:
-    """Part `images` into (the rest, a random `share` of them), at least one in each; the planes of a stack stay together.
+    """Part `images` into (the rest, a random `share` of them), at least one in each; no stack is parted.
 
     Raises
     ------
@@ -136,9 +136,10 @@ def split(name: str, images: Images, place: str, validation: float, seed: int, *
     if 0 < files < 3:
         ends = np.round(np.cumsum(SHARES[:2]) * len(images)).astype(int)
         learn, choose, judge = np.split(np.arange(len(images)), ends)
-        parts = [images.subset(one) for one in (learn, choose, judge, np.concatenate([learn, choose]))]
-        about = f"{name}: {len(learn)} training, {len(choose)} validation, {len(judge)} test planes that follow each other"
-        return Split(name, *parts, about, place)
+        counts = f"{len(learn)} training, {len(choose)} validation, {len(judge)} test planes"
+        train, chosen, test = (images.subset(one) for one in (learn, choose, judge))
+        whole = images.subset(np.concatenate([learn, choose]))
+        return Split(name, train, chosen, test, whole, f"{name}: {counts}, each following the others", place)
     rest, test = hold_out(images, TEST, seed)
     return split_official(name, rest, test, place, validation, seed)
 

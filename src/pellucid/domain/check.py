@@ -158,7 +158,8 @@ def _range(
     figures = f"{found['bottom']:.2f} to {found['top']:.2f}, where 0 is black and 1 is white"
     known = usual or {"bottom": (0.0, 0.0, 0.0), "top": (1.0, 1.0, 1.0)}
     clipped = bool(usual) or (trained is not None and trained.clipped)
-    wrong = "check the range of values" if told else f"if black and white are not {shown(scale.range)}, give their range"
+    ends = shown(scale.range)
+    wrong = "check the range of values" if told else f"if black and white are not {ends}, give their range"
 
     def out_of_range(text: str, todo: str) -> Finding:
         return Finding("range", f"{text}; {todo}", figures, "value_range")

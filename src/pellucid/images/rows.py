@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
+from pellucid.images.axes import guess_axes
 from pellucid.images.contract import layout_of
 from pellucid.images.formats.npy import LONGEST_HEADER, parse_header
 from pellucid.images.formats.picture import Limits
-from pellucid.images.formats.reading import probe
+from pellucid.images.formats.reading import measure_pages
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -46,22 +47,29 @@ class Rows(Protocol):
         ...
 
 
-def open_rows(path: Path, limits: Limits = _LIMITS) -> Rows:
-    """Open a `.npy` or TIFF file to be read in parts.
+def open_rows(path: Path, limits: Limits = _LIMITS, *, page: int = 0, axes: str | None = None) -> Rows:
+    """Open a page of a `.npy` or TIFF file to be read in parts.
+
+    Parameters
+    ----------
+    page : which of them, in the order of `Picture.pages`
+    axes : of an array, as in `read_picture`
 
     Raises
     ------
     PellucidError
         If the file is of another kind, damaged, larger than the limits, or cannot be read in parts.
     """
-    probe(path, limits)  # a careful reader goes first: tifffile and NumPy trust what a file says of itself
+    measure_pages(
+        path, limits, axes=axes
+    )  # a careful reader goes first: tifffile and NumPy trust what a file says of itself
     if path.suffix.lower() == ".npy":
-        return NpyRows(path)
+        return NpyRows(path, page, axes)
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as opened:
-            return TiffRows(opened, path)
+            return TiffRows(opened, path, page)
     except PellucidError:
         raise
     except OSError as error:
@@ -132,16 +140,26 @@ class NpyRows:
     depth = 1
     inverted = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, page: int = 0, axes: str | None = None) -> None:
         try:
             with path.open("rb") as file:
-                self.shape, columns_first, self.dtype, self._offset = parse_header(file.read(LONGEST_HEADER))
+                whole, columns_first, self.dtype, self._offset = parse_header(file.read(LONGEST_HEADER))
         except (OSError, ValueError, EOFError) as error:
             raise PellucidError(f"{path} is not a NumPy array file that pellucid reads: {error}.") from error
         if columns_first:
             raise PellucidError(f"{path} is not stored row by row. Save it as a C-ordered array.")
+        axes = axes or guess_axes(whole, str(path))
+        image = "YXS" if "S" in axes else "YX"
+        if not axes.endswith(image):
+            raise PellucidError(
+                f"{path} cannot be streamed: its axes are {axes}, expected {image} as the last ones. Save it so, or "
+                "leave out the bound on memory.",
+                argument="memory",
+            )
+        self.shape = whole[-len(image) :]
         layout_of(self.shape, self.dtype, str(path))
         self._file = _File(path)
+        self._offset += page * int(np.prod(self.shape)) * self.dtype.itemsize
         if path.stat().st_size < self._offset + int(np.prod(self.shape)) * self.dtype.itemsize:
             raise PellucidError(f"{path} is truncated: it is shorter than its header says. Get it again.")
 
@@ -161,14 +179,14 @@ class TiffRows:
     as it is needed.
     """
 
-    def __init__(self, opened: TiffFile, path: Path) -> None:
-        self.page = page = opened.pages.first
+    def __init__(self, opened: TiffFile, path: Path, number: int = 0) -> None:
+        self.page = page = opened.pages[number].aspage()
         self._file = _File(path)
         upright = "Orientation" not in page.tags or page.tags["Orientation"].value == 1
         plain = page.photometric in (0, 1, 2) and page.planarconfig == 1 and page.imagedepth == 1 and page.dtype != bool
-        if len(opened.pages) != 1 or not upright or not plain or page.dtype is None:
+        if not upright or not plain or page.dtype is None:
             raise PellucidError(
-                f"{path} cannot be streamed: expected one upright page, gray or RGB, of 8 bits or more, with its "
+                f"{path} cannot be streamed: expected upright pages, gray or RGB, of 8 bits or more, with its "
                 "channels side by side. Save it so, or leave out the bound on memory.",
                 argument="memory",
             )

@@ -35,6 +35,9 @@ _NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER}\s*-\s*{_NUMBER}")
 _SAMPLE = 2**20  # values of an image whose quantiles are taken
 _TAIL = 1e-3  # of the values at either end may be outliers
+_DIM = 0.15
+_NEGATIVE = -0.25  # noise around black leaves fewer than 15 in 100 values below
+_BEYOND = 1.5  # noise leaves [0, 1] by no more
 _OUTLIERS = 8.0  # times as wide as nearly all values: then these decide
 _USED = 0.25  # of [0, 1] that floats use, at least, if 0 and 1 are their black and white
 _DIGITS = 3  # to which found ends are rounded outwards
@@ -48,6 +51,7 @@ class Extent:
     ----------
     low, high : the least and the largest number; 0 if there are none
     bulk : between which nearly all of them lie
+    dim : what 15 in 100 of them stay below
     whole : whether they are whole numbers
     holes : how many values are no numbers (NaN, infinite)
     """
@@ -55,6 +59,7 @@ class Extent:
     low: float
     high: float
     bulk: tuple[float, float]
+    dim: float = 0.0
     whole: bool = True
     holes: int = 0
 
@@ -71,8 +76,8 @@ class Extent:
             return cls(0.0, 0.0, (0.0, 0.0), holes=holes)
         sample = numbers[:: max(1, numbers.size // _SAMPLE)].astype(np.float64)
         low, high = float(numbers.min()), float(numbers.max())
-        begin, end = np.quantile(sample, (_TAIL, 1 - _TAIL))
-        return cls(low, high, (float(begin), float(end)), bool((sample == np.rint(sample)).all()), holes)
+        begin, dim, end = map(float, np.quantile(sample, (_TAIL, _DIM, 1 - _TAIL)))
+        return cls(low, high, (begin, end), dim, bool((sample == np.rint(sample)).all()), holes)
 
     def __or__(self, other: Extent) -> Extent:
         """Return the extent of both."""
@@ -80,6 +85,7 @@ class Extent:
             min(self.low, other.low),
             max(self.high, other.high),
             (min(self.bulk[0], other.bulk[0]), max(self.bulk[1], other.bulk[1])),
+            min(self.dim, other.dim),
             self.whole and other.whole,
             self.holes + other.holes,
         )
@@ -149,7 +155,7 @@ def find_range(dtype: np.dtype[Any], extent: Extent) -> ValueRange:
         begin, end = extent.bulk
         if high - low > _OUTLIERS * (end - begin) > 0:
             low, high = begin, end
-        if (unit := _unit(low, high)) is not None and not (extent.whole and high > 1):
+        if (unit := _unit(low, high, extent.dim)) is not None and not (extent.whole and high > 1):
             return unit
     if low == high:
         return (min(low, 0.0), max(high, 1.0))
@@ -165,15 +171,15 @@ def find_range(dtype: np.dtype[Any], extent: Extent) -> ValueRange:
     return math.floor(round(low / step, 6)) * step, math.ceil(round(high / step, 6)) * step
 
 
-def _unit(low: float, high: float) -> ValueRange | None:
+def _unit(low: float, high: float, dim: float) -> ValueRange | None:
     """Return (0, 1) or (-1, 1) for floats that are scaled so, else None."""
     if high - low < _USED:
         return None
     if low >= 0 and high <= 1:
         return 0.0, 1.0
-    if low >= -1 and high <= 1 and low < -0.5:
+    if low >= -1 and high <= 1 and dim < _NEGATIVE:
         return -1.0, 1.0
-    if -min(1.0, high / 2) <= low < 0 and 0.5 < high <= 2:  # noise that was not clipped
+    if -_BEYOND <= low < 0 and 0.5 < high <= 1 + _BEYOND and dim >= _NEGATIVE:  # noise that was not clipped
         return 0.0, 1.0
     return None
 

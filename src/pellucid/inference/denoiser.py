@@ -117,9 +117,7 @@ class Denoiser:
         path = self.path.resolve()
         return partial(type(self), path, threads, self.engine, self.value_range, ensemble=self.ensemble)
 
-    def __call__(
-        self, image: NDArray[Any], report: Report | None = None, *, axes: str | None = None
-    ) -> NDArray[Any]:
+    def __call__(self, image: NDArray[Any], report: Report | None = None, *, axes: str | None = None) -> NDArray[Any]:
         """Denoise an image of any size, or a stack of them, of any numeric type and range.
 
         Parameters
@@ -142,7 +140,9 @@ class Denoiser:
             If the image is none.
         """
         array = np.asarray(image)
-        axes = check_axes(axes, array.shape) if axes else guess_axes(array.shape)
+        if axes is None:
+            axes = guess_axes(array.shape, "image")
+        check_axes(axes, array.shape, "image")
         scale = Scale.by(array.dtype, lambda: Extent.of(array), self.known_range(array.dtype))
         clean = [self.plane(plane, scale, report) for plane in planes(array, axes)]
         return from_planes(clean, axes, array.shape)
@@ -171,9 +171,10 @@ class Denoiser:
         return Tiling(-(-TILE // grid) * grid, self.card.halo, grid)
 
     def in_tiles(
-        self, image: NDArray[Any], tiling: Tiling, scale: Scale, report: Report | None = None
+        self, image: NDArray[Any], tiling: Tiling, scale: Scale | None = None, report: Report | None = None
     ) -> NDArray[Any]:
         """Denoise one plane tile by tile, with the same result as `piece`."""
+        scale = scale or Scale.of(image, self.known_range(image.dtype))
         result = np.empty(image.shape, image.dtype)
         for rows, columns in tiling.tiles(*image.shape[:2]):
             result[rows.own, columns.own] = self.piece(image[rows.read, columns.read], scale)[rows.crop, columns.crop]
@@ -181,8 +182,9 @@ class Denoiser:
                 report(rows.end)
         return result
 
-    def piece(self, image: NDArray[Any], scale: Scale) -> NDArray[Any]:
-        """Denoise one plane, or a part of it, in a single run, whatever its size."""
+    def piece(self, image: NDArray[Any], scale: Scale | None = None) -> NDArray[Any]:
+        """Denoise one plane, or a part of it, in a single run, whatever its size; None finds its own scale."""
+        scale = scale or Scale.of(image, self.known_range(image.dtype))
         unit = scale.to_unit(image)
         given = unit.shape[2]
         if self.card.channels == 1:

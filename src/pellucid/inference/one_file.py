@@ -92,7 +92,7 @@ def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: 
         rows = partial(_rows, page)
         known = denoiser.known_range(page.dtype)
         notes.found(
-            check_rows(denoiser.card, *page.shape[:2], rows, scales[page.dtype], told=known is not None)
+            check_rows(denoiser.card, page.shape[0], page.shape[1], rows, scales[page.dtype], told=known is not None)
         )
         if known is None:
             notes.range(page.dtype, scales[page.dtype])

@@ -6,7 +6,9 @@ the input nor the output is ever whole in memory.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from pellucid.common import Report, atomic
 from pellucid.domain import MEMORY, SIDE, Finding, check_rows
-from pellucid.images import Limits, Rows, TiffRows, layout_of, open_rows
+from pellucid.images import Extent, Limits, Rows, Scale, TiffRows, fill_holes, layout_of, open_rows
 from pellucid.inference.denoiser import Denoiser
 from pellucid.inference.memory import Budget
 from pellucid.inference.notes import Notes
@@ -26,6 +28,8 @@ LIMITS = Limits(pixels=2**42, bytes=2**46)
 
 TILE = 256
 """Side of the tiles of a TIFF file that is written, in pixels."""
+
+_LOOKED_AT = 2**20  # values that are looked at together
 
 _SPARSE = 16  # lines of segments in a file, from which on four of them are decoded to be looked at
 
@@ -61,10 +65,14 @@ def denoise_stream(
     """
     rows = open_rows(source, LIMITS)
     tiling = budget.tiling(lambda tiling: _band_bytes(rows, tiling))
+    known = denoiser.known_range(rows.dtype)
+    scale = Scale.by(rows.dtype, lambda: _extent(rows), known)
     if notes:
-        notes.found(_check(denoiser, rows))
+        notes.found(_check(denoiser, rows, scale, told=known is not None))
+        if known is None:
+            notes.range(rows.dtype, scale)
         notes.channels(denoiser.card, layout_of(rows.shape, rows.dtype).colours)
-    bands = _bands(denoiser, rows, tiling, report)
+    bands = _bands(denoiser, rows, tiling, scale, report)
     with atomic(target) as temporary:
         if isinstance(rows, TiffRows):
             _write_tiff(temporary, rows, bands)
@@ -90,11 +98,18 @@ def _band_bytes(rows: Rows, tiling: Tiling) -> int:
     return max(bands, line * (SIDE + 2 * rows.depth) + MEMORY)
 
 
-def _check(denoiser: Denoiser, rows: Rows) -> tuple[Finding, ...]:
+def _extent(rows: Rows) -> Extent:
+    """Look at all values, band by band: a part of them would not tell whether the result may be kept in the range."""
+    depth = max(rows.depth, _LOOKED_AT // max(1, int(np.prod(rows.shape[1:]))))
+    tops = range(0, rows.shape[0], depth)
+    return reduce(operator.or_, (Extent.of(_upright(rows, top, min(top + depth, rows.shape[0]))) for top in tops))
+
+
+def _check(denoiser: Denoiser, rows: Rows, scale: Scale, *, told: bool) -> tuple[Finding, ...]:
     """Look at a few rows: evenly spaced where a small part of the file holds them, else the first ones."""
     height, width = rows.shape[:2]
     seen = height if _SPARSE * rows.depth <= height else min(height, max(rows.depth, SIDE))
-    return check_rows(denoiser.card, seen, width, lambda begin, end: _upright(rows, begin, end), denoiser.value_range)
+    return check_rows(denoiser.card, seen, width, lambda begin, end: _upright(rows, begin, end), scale, told=told)
 
 
 def _upright(rows: Rows, begin: int, end: int) -> NDArray[Any]:
@@ -103,15 +118,19 @@ def _upright(rows: Rows, begin: int, end: int) -> NDArray[Any]:
     return np.invert(given) if rows.inverted else given
 
 
-def _bands(denoiser: Denoiser, rows: Rows, tiling: Tiling, report: Report | None) -> Iterator[NDArray[Any]]:
+def _bands(
+    denoiser: Denoiser, rows: Rows, tiling: Tiling, scale: Scale, report: Report | None
+) -> Iterator[NDArray[Any]]:
     """Yield the denoised image in bands of the tiling's core."""
     height, width = rows.shape[:2]
     for span in tiling.spans(height):
-        given = _upright(rows, span.read_begin, span.read_end)
+        given, holes = fill_holes(_upright(rows, span.read_begin, span.read_end))
         band = np.empty((span.end - span.begin, *rows.shape[1:]), rows.dtype)
         for columns in tiling.spans(width):
-            piece = denoiser.piece(given[:, columns.read])
+            piece = denoiser.piece(given[:, columns.read], scale)
             band[:, columns.own] = piece[span.crop, columns.crop]
+        if holes is not None:
+            band[holes[span.crop]] = np.nan
         if rows.inverted:
             np.invert(band, out=band)
         if report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pellucid.images import shown
 from pellucid.noise.families import black_mean
 from pellucid.noise.findings import Inspection
 from pellucid.noise.level import CORRELATED, FAINT, NONE, UNCLEAR

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from pellucid.datasets import (
 )
 from pellucid.domain import describe
 from pellucid.evaluation import Scored, blind, compare, mean_scores, metrics, pictures, verdict
-from pellucid.images import Image, save_figure
+from pellucid.images import UNIT, Image, save_figure
 from pellucid.inference import Denoiser
 from pellucid.modelfile import Card
 from pellucid.networks import build, find, predict, receptive_field, require_keras

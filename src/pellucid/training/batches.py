@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, generator
 from pellucid.datasets import CACHE_BYTES, Images, Split, evenly, sizes, stack, with_noise
-from pellucid.images import Image, turned
+from pellucid.images import UNIT, Image, turned
 from pellucid.networks import find
 from pellucid.noise import PAIRED, Batch, Corruption, inspect, parse, unclipped, varies
 from pellucid.training.config import Config

@@ -49,7 +49,9 @@ class Config:
         True, "of noisy images alone: then learn once more, from the denoised images with the measured noise on them"
     )
     group: str = _option("", "regular expression; pairs in whose names it finds the same go to one part")
-    value_range: str = _option("", "what is black and white: LOW-HIGH, as 0-4095 or -1024-3071; else found in the images")
+    value_range: str = _option(
+        "", "what is black and white: LOW-HIGH, as 0-4095 or -1024-3071; else found in the images"
+    )
     axes: str = _option("", "axes of arrays: Y, X, S for RGB, other letters for images, as in TZCYX; else guessed")
     network: str = _option("swift", "network (see `pellucid summary`), with or without arguments, as hourglass:code=8")
     epochs: int = _option(3, "passes over the training images, or so many times `epoch_steps` steps", least=1)

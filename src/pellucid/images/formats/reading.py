@@ -26,7 +26,11 @@ _SIZE = {"PNG": png.size, "JPEG": jpeg.size, "WEBP": webp.size, "BMP": bmp.size,
 
 
 def read_picture(
-    source: str | os.PathLike[str] | bytes, *, limits: Limits = _LIMITS, name: str | None = None
+    source: str | os.PathLike[str] | bytes,
+    *,
+    limits: Limits = _LIMITS,
+    name: str | None = None,
+    axes: str | None = None,
 ) -> Picture:
     """Read an image file, with all that is needed to write it back as it came.
 
