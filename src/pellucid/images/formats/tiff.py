@@ -98,7 +98,7 @@ def _layouts(source: Source, limits: Limits) -> tuple[_Found, TiffForm, bool]:
     for _, _, layout in every:
         if layout.compression in page_kind.IMAGES:
             check_inner_images(source, layout)
-    pages = tuple(_stored(source.name, directory, layout) for _, directory, layout in every)
+    pages = tuple(_stored(source.name, directory, layout, found.big_endian) for _, directory, layout in every)
     axes, shape = _axes(every)
     return every, TiffForm(pages, found.big_endian, found.big, axes, shape), len(found.pages) > len(every)
 
@@ -151,7 +151,7 @@ def read(source: Source, limits: Limits) -> Picture:
         with tifffile.TiffFile(source.file) as opened:
             for number, directory, layout in every:
                 pages += _decode(source, opened.pages[number], directory, layout)
-    notes = [note for _, directory, layout in every for note in _notes(directory, layout)]
+    notes = [note for _, directory, layout in every for note in _notes(directory, layout, form.big_endian)]
     if reduced:
         notes.append(_NO_SMALLER)
     if not form.big and sum(page.nbytes for page in pages) > _LARGEST_CLASSIC:
@@ -166,16 +166,14 @@ _SILENCE = logging.NullHandler()
 _NO_SMALLER = "smaller versions of the image (pyramid levels, thumbnails) are left out"
 
 
-def _notes(directory: Directory, layout: Layout) -> list[str]:
+def _notes(directory: Directory, layout: Layout, big_endian: bool) -> list[str]:
     """Return what of a page is not written as it came."""
     result = []
     if layout.photometric == page_kind.PALETTE:
         result.append(palette.note(_colours(directory, layout.bits)))
     elif layout.photometric in (page_kind.CMYK, page_kind.CIELAB, page_kind.ICCLAB):
         result.append(f"{'CMYK' if layout.photometric == page_kind.CMYK else 'CIELab'} colours are written as RGB")
-    elif layout.bits < 8 and layout.dtype != np.bool_:
-        result.append(f"values of {layout.bits} bits are written with 8")
-    elif not layout.whole and layout.compression != page_kind.NONE:
+    elif not layout.whole and not _packed(layout, big_endian):
         result.append(f"values of {layout.bits} bits are written with {8 * layout.dtype.itemsize}")
     if layout.compression in page_kind.LOSSY:
         result.append(f"{page_kind.COMPRESSIONS[layout.compression]} compression is written as deflate, without loss")
@@ -196,7 +194,12 @@ def _notes(directory: Directory, layout: Layout) -> list[str]:
     return result
 
 
-def _stored(name: str, directory: Directory, layout: Layout) -> TiffPage:
+def _packed(layout: Layout, big_endian: bool) -> bool:
+    """Return whether values that do not fill their type are written so; big-endian ones tifffile packs wrongly."""
+    return not layout.whole and layout.bits > 8 and layout.compression == page_kind.NONE and not big_endian
+
+
+def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -> TiffPage:
     tags, orientation = directory.tags, directory.one(tag.ORIENTATION, 1)
     x, y = tags.get(tag.X_RESOLUTION, (0, 0)), tags.get(tag.Y_RESOLUTION, (0, 0))
     x, y = swapped((x, y), orientation)
@@ -209,7 +212,6 @@ def _stored(name: str, directory: Directory, layout: Layout) -> TiffPage:
     icc = checked_icc(name, tags.get(tag.ICC))
     converted = layout.photometric in _CONVERTED
     changed = converted or layout.photometric == page_kind.PALETTE or not layout.whole
-    packed = not layout.whole and layout.bits > 8 and layout.compression == page_kind.NONE
     return TiffPage(
         photometric=page_kind.RGB if converted else layout.photometric,
         count=layout.pages,
@@ -217,7 +219,7 @@ def _stored(name: str, directory: Directory, layout: Layout) -> TiffPage:
         extras=layout.extras,
         planar=layout.planar,
         depth=layout.depth,
-        bits=layout.bits if packed else 0,
+        bits=layout.bits if _packed(layout, big_endian) else 0,
         compression=layout.compression,
         predictor=layout.predictor,
         tile=tile,
@@ -271,13 +273,10 @@ def _decode(source: Source, page: Any, directory: Directory, layout: Layout) -> 
 
 def _by_tifffile(page: Any, layout: Layout) -> NDArray[Any]:
     """Return (depth, height, width, samples)."""
-    if layout.float_of_integers:
-        page.sampleformat, page.dtype = 1, np.dtype(f"u{layout.dtype.itemsize}")
-        page._dtype = page.dtype
     array = np.asarray(page.asarray(squeeze=False, maxworkers=1))
     # Its axes are planes, depth, rows, columns, and samples in a plane.
     array = np.moveaxis(array[..., 0], 0, 3) if layout.planar else array[0]
-    return array.view(layout.dtype) if layout.float_of_integers else array.astype(layout.dtype, copy=False)
+    return array.astype(layout.dtype, copy=False)
 
 
 def _without_directories(source: Source, layout: Layout, order: str) -> NDArray[Any]:

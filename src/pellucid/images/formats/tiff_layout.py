@@ -156,16 +156,11 @@ class Layout:
         return 1 if self.split or self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK) else 3
 
     @property
-    def float_of_integers(self) -> bool:
-        """Whether floats are predicted as if their bits were integers, as libtiff does it."""
-        return self.predictor == 2 and self.dtype.kind == "f"
-
-    @property
     def plain(self) -> bool:
         """Whether its values are those of the image, or their negative, in order, and safe to decode one by one."""
         gray_or_rgb = self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
         stored = not self.planar and self.bits == 8 * self.dtype.itemsize and self.compression not in IMAGES
-        return gray_or_rgb and stored and self.pages == 1 and not self.float_of_integers
+        return gray_or_rgb and stored and self.pages == 1
 
     @property
     def fine(self) -> bool:
