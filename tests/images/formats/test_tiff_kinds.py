@@ -256,9 +256,7 @@ def test_cmyk_without_a_profile() -> None:
 def cmyk_profile() -> bytes:
     """Return a CMYK profile in which cyan alone counts: it goes from white to black in CIELab."""
     curve = b"".join(struct.pack(">H", value * 257) for value in range(256))
-    grid = b"".join(
-        struct.pack(">HHH", 0 if corner & 8 else 0xFF00, 0x8000, 0x8000) for corner in range(16)
-    )
+    grid = b"".join(struct.pack(">HHH", 0 if corner & 8 else 0xFF00, 0x8000, 0x8000) for corner in range(16))
     table = b"mft2" + bytes(4) + bytes([4, 3, 2, 0]) + struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
     table += struct.pack(">HH", 256, 256) + curve * 4 + grid + curve * 3
     white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
@@ -316,7 +314,7 @@ def test_ycbcr_without_jpeg() -> None:
     data = saved(ycbcr, photometric="ycbcr", compression="zlib")
     picture, _ = copied(data)
     assert np.abs(picture.pages[0].astype(int) - COLOUR).max() <= 3  # Pillow cuts off where we round
-    with pytest.raises(PellucidError, match="not supported: .*YCbCr with fewer samples of colour; expected"):
+    with pytest.raises(PellucidError, match=r"not supported: .*YCbCr with fewer samples of colour; expected"):
         read_picture(data.replace(struct.pack("<HHIHH", 530, 3, 2, 1, 1), struct.pack("<HHIHH", 530, 3, 2, 2, 2)))
 
 

@@ -128,7 +128,7 @@ def _axes(every: _Found) -> tuple[str, tuple[int, ...]]:
     sizes = [(each.height, each.width, each.colours, each.itemsize) for each in _sizes(every)]
     _, directory, layout = every[0]
     alpha = bool(layout.extras) and not layout.split
-    kinds = {(each.dtype, each.split, each.samples, each.planar) for _, _, each in every}
+    kinds = {(each.dtype, each.split, each.samples, each.planar, each.depth) for _, _, each in every}
     if len(set(sizes)) > 1 or len(kinds) > 1:
         return "", ()
     height, width, colours, _ = sizes[0]
@@ -136,7 +136,10 @@ def _axes(every: _Found) -> tuple[str, tuple[int, ...]]:
     page = ("YXS", (height, width, last)) if last > 1 else ("YX", (height, width))
     samples = layout.samples if layout.split else 1
     description = directory.descriptions[-1] if directory.descriptions else b""
-    return tiff_stack.axes(description, len(sizes) // samples, samples, page, planar=layout.planar)
+    lengths = {"I": len(sizes) // layout.depth // samples, "Z": layout.depth}
+    long = {letter: length for letter, length in lengths.items() if length > 1}
+    stored = "".join(long), tuple(long.values())
+    return tiff_stack.axes(description, stored, samples, page, planar=layout.planar)
 
 
 def read(source: Source, limits: Limits) -> Picture:
@@ -211,6 +214,9 @@ def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -
         tile = (layout.tile_depth, *tile)
     icc = checked_icc(name, tags.get(tag.ICC))
     converted = layout.photometric in _CONVERTED
+    descriptions = directory.descriptions
+    if layout.planes > 1:
+        descriptions = tuple(map(tiff_stack.with_directories, descriptions))
     changed = converted or layout.photometric == page_kind.PALETTE or not layout.whole
     return TiffPage(
         photometric=page_kind.RGB if converted else layout.photometric,
@@ -225,7 +231,7 @@ def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -
         tile=tile,
         subfile=directory.one(tag.SUBFILE, 0),
         resolution=(x, y, unit) if all((*x, *y)) and unit in (1, *_UNITS) else None,
-        descriptions=tuple(map(tiff_stack.with_directories, directory.descriptions)),
+        descriptions=descriptions,
         icc=None if layout.photometric in (page_kind.CMYK, page_kind.CIELAB, page_kind.ICCLAB) else icc,
         tags=tuple(each for each in directory.kept if not changed or each.number not in _OF_COLOURS),
     )

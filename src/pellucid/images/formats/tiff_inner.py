@@ -17,6 +17,8 @@ from pellucid.images.formats.source import Source
 from pellucid.images.formats.tiff_layout import COMPRESSIONS, Layout, unsupported
 
 _START = 2**16  # bytes in which the header is looked for first
+_HEADER = 2**9  # of JPEG XL, at most
+_ALPHA, _SPOT, _CFA = 0, 2, 5  # types of JPEG XL's extra channels
 
 
 class Claim(NamedTuple):
@@ -36,15 +38,13 @@ def check_inner_images(source: Source, layout: Layout) -> None:
     PellucidError
         If one is of a kind that pellucid does not read.
     ValueError, struct.error, IndexError
-        If one is damaged, or claims more pixels or channels than there can be.
+        If one is damaged, or of another size than its strip or tile.
     """
     kind = COMPRESSIONS[layout.compression]
     parse = _PARSERS[kind]
     height, width = layout.tile or (layout.rows, layout.width)
-    channels = 1 if layout.planar else layout.samples
-    # JPEG may be written in whole blocks, and WebP may leave out an alpha channel.
-    spare = 15 if layout.compression == page_kind.JPEG else 0
-    for offset, count in zip(layout.offsets.tolist(), layout.counts.tolist(), strict=True):
+    down = -(-layout.height // height)
+    for number, (offset, count) in enumerate(zip(layout.offsets.tolist(), layout.counts.tolist(), strict=True)):
         source.file.seek(offset)
         data = source.file.read(min(count, _START))
         try:
@@ -57,9 +57,20 @@ def check_inner_images(source: Source, layout: Layout) -> None:
             raise unsupported(
                 source.name, f"{kind} compression with {claim.other}", "the usual kind", "Save it with LZW."
             )
-        if claim.width > width + spare or claim.height > height + spare or claim.channels > channels:
+        last = layout.tile is None and number % down == down - 1  # which may be shorter
+        least = layout.height - (down - 1) * height if last else height
+        if not _fits(claim, layout, width, range(least, height + 1)):
             size = f"{claim.width}x{claim.height} pixels in {claim.channels} channels"
             raise ValueError(f"a strip or tile of {width}x{height} pixels holds a {kind} image of {size}")
+
+
+def _fits(claim: Claim, layout: Layout, width: int, heights: range) -> bool:
+    channels = 1 if layout.planar else layout.samples
+    opaque = layout.compression == page_kind.WEBP and channels == 4 and claim.channels == 3  # alpha is left out
+    # JPEG may be written in whole blocks.
+    spare = 15 if layout.compression == page_kind.JPEG else 0
+    fits = width <= claim.width <= width + spare and heights.start <= claim.height < heights.stop + spare
+    return fits and (claim.channels == channels or opaque)
 
 
 def _jpeg(data: bytes, _: int) -> Claim:
@@ -106,8 +117,11 @@ def _jpeg_xr(data: bytes, _: int) -> Claim:
         raise ValueError("a strip or tile holds no JPEG XR")
     short = data[place + 10] & 0x80
     sizes = struct.unpack(">HH" if short else ">II", data[place + 12 : place + (16 if short else 20)])
+    channels = {0: 1, 1: 3, 2: 3, 3: 3, 4: 4, 7: 3}.get(data[place + 11] >> 4, 0)
+    alpha = data[place + 10] & 1 or 0xBCC2 in tags
     # The container repeats the size, and the decoder believes it.
-    return Claim(max(sizes[0] + 1, tags.get(0xBC80, 0)), max(sizes[1] + 1, tags.get(0xBC81, 0)), 1)
+    width, height = max(sizes[0] + 1, tags.get(0xBC80, 0)), max(sizes[1] + 1, tags.get(0xBC81, 0))
+    return Claim(width, height, channels + bool(alpha), "" if channels else "channels of another kind")
 
 
 def _webp(data: bytes, _: int) -> Claim:
@@ -115,12 +129,12 @@ def _webp(data: bytes, _: int) -> Claim:
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
         raise ValueError("a strip or tile holds no WebP")
     if kind == b"VP8X":
-        animated = data[20] & 2
+        animated, channels = data[20] & 2, 4 if data[20] & 16 else 3
         width, height = (int.from_bytes(data[place : place + 3], "little") + 1 for place in (24, 27))
-        return Claim(width, height, 3, "several frames" if animated else "")
+        return Claim(width, height, channels, "several frames" if animated else "")
     if kind == b"VP8L":
         packed = int.from_bytes(data[21:25], "little")
-        return Claim((packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1, 3)
+        return Claim((packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1, 4 if packed >> 28 & 1 else 3)
     if kind != b"VP8 ":
         raise ValueError("a strip or tile holds no WebP")
     width, height = struct.unpack("<HH", data[26:30])
@@ -153,7 +167,7 @@ class _Bits:
     """The bits of a JPEG XL header, from the lowest of each byte on."""
 
     def __init__(self, data: bytes) -> None:
-        self.value, self.left = int.from_bytes(data[:64], "little"), 8 * min(len(data), 64)
+        self.value, self.left = int.from_bytes(data[:_HEADER], "little"), 8 * min(len(data), _HEADER)
 
     def take(self, count: int) -> int:
         if count > self.left:
@@ -167,6 +181,33 @@ class _Bits:
         """Read one of four forms of a number: an offset, and how many bits are added to it."""
         offset, bits = kinds[self.take(2)]
         return offset + self.take(bits)
+
+    def kind(self) -> int:
+        """Read a number of an enumeration."""
+        return self.choice((0, 0), (1, 0), (2, 4), (18, 6))
+
+    def depth(self) -> None:
+        """Pass over the bits of a sample."""
+        if self.take(1):  # floats
+            self.choice((32, 0), (16, 0), (24, 0), (1, 6))
+            self.take(4)
+        else:
+            self.choice((8, 0), (10, 0), (12, 0), (1, 6))
+
+    def extra(self) -> None:
+        """Pass over the description of an extra channel."""
+        if self.take(1):  # alpha as usual
+            return
+        kind = self.kind()
+        self.depth()
+        self.choice((0, 0), (3, 0), (4, 0), (1, 3))
+        self.take(8 * self.choice((0, 0), (0, 4), (16, 5), (48, 10)))
+        if kind == _ALPHA:
+            self.take(1)
+        elif kind == _SPOT:
+            self.take(4 * 16)
+        elif kind == _CFA:
+            self.choice((1, 0), (0, 2), (3, 4), (19, 8))
 
     def size(self) -> tuple[int, int]:
         """Return (width, height)."""
@@ -205,15 +246,17 @@ def _jpeg_xl(data: bytes, _: int) -> Claim:
             bits.size()
         if bits.take(2):
             return Claim(width, height, 1, "a preview or several frames")
-    if bits.take(1):
-        bits.choice((32, 0), (16, 0), (24, 0), (1, 6))
-        bits.take(4)
-    else:
-        bits.choice((8, 0), (10, 0), (12, 0), (1, 6))
+    bits.depth()
     bits.take(1)  # whether 16 bits suffice inside
     more = bits.choice((0, 0), (1, 0), (2, 4), (1, 12))
-    # Colours are described after the channels besides them; gray is one channel at the least.
-    return Claim(*((height, width) if turned else (width, height)), 1 + more)
+    for _ in range(more):
+        bits.extra()
+    bits.take(1)  # whether it is stored in XYB
+    gray = False
+    if not bits.take(1):  # whether colours are as usual
+        bits.take(1)  # whether there is a profile
+        gray = bits.kind() == 1
+    return Claim(*((height, width) if turned else (width, height)), (1 if gray else 3) + more)
 
 
 _PARSERS: dict[str, Callable[[bytes, int], Claim]] = {

@@ -51,13 +51,13 @@ def with_directories(description: bytes) -> bytes:
     return _TRUNCATED.sub(b"", description)
 
 
-def axes(description: bytes, frames: int, samples: int, page: Axes, *, planar: bool) -> Axes:
+def axes(description: bytes, stored: Axes, samples: int, page: Axes, *, planar: bool) -> Axes:
     """Return the axes of the pages of a file, spelled as tifffile spells them.
 
     Parameters
     ----------
     description : that of the first page
-    frames : pages, those that are samples of one pixel counted once
+    stored : axes and lengths as the pages are stored, those that are samples of one pixel taken as one; I is any axis
     samples : how many pages are samples of one pixel; they follow one another
     page : the axes of one page, YX or YXS
     planar : whether the samples of a pixel are stored apart
@@ -65,7 +65,7 @@ def axes(description: bytes, frames: int, samples: int, page: Axes, *, planar: b
     Returns
     -------
     Axes and shape; the product of the lengths before the page's own is the number of pages. An axis of which nothing
-    is known is I, or Q in a file by tifffile; pages that are samples of one pixel run along C.
+    is known is I, or Q in a file by tifffile; the samples of a pixel run along C.
     """
     first: Axes | None = None
     if description.startswith(b"ImageJ="):
@@ -74,9 +74,8 @@ def axes(description: bytes, frames: int, samples: int, page: Axes, *, planar: b
         first = _ome_axes(description, samples, page[1][2] if len(page[1]) > 2 else 1)
     elif description.startswith(b'{"shape":'):
         first = _shaped_axes(description, samples, page, planar=planar)
-    if first is None or math.prod(first[1]) != frames * samples:
-        # One page has no axis but its own.
-        first = ("I" * (frames > 1) + "C" * (samples > 1), (frames,) * (frames > 1) + (samples,) * (samples > 1))
+    if first is None or math.prod(first[1]) != math.prod(stored[1]) * samples:
+        first = stored[0] + "C" * (samples > 1), stored[1] + (samples,) * (samples > 1)
     return first[0] + page[0], first[1] + page[1]
 
 
