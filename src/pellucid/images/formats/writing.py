@@ -40,10 +40,13 @@ _ENCODE: dict[str, Callable[[Picture], bytes]] = {
 }
 _SINGLE = tuple(_ENCODE)
 _BYTES = {("uint8", 1), ("uint8", 3)}
-_FLOATS = ("float16", "float32", "float64")
+_NUMBERS = (
+    *(f"{kind}{bits}" for kind in ("uint", "int") for bits in (8, 16, 32, 64)),
+    *("float16", "float32", "float64"),
+)
 _HOLDS = {  # the pairs of dtype and channels that a kind of file can hold
     "PNG": {("bool", 1), *((dtype, count) for dtype in ("uint8", "uint16") for count in (1, 2, 3, 4))},
-    "TIFF": {("bool", 1), *((dtype, count) for dtype in ("uint8", "uint16", *_FLOATS) for count in (1, 2, 3, 4))},
+    "TIFF": {("bool", 1), *((dtype, count) for dtype in _NUMBERS for count in (1, 2, 3, 4))},
     "WEBP": {("uint8", 4), *_BYTES},
     "BMP": {("bool", 1), *_BYTES},
     "JPEG": _BYTES,
