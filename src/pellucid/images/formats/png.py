@@ -23,9 +23,9 @@ from pellucid.images.formats.metadata import (
     LARGEST_ICC,
     checked_dpi,
     checked_icc,
-    split_exif,
     swapped,
     turned,
+    upright,
 )
 from pellucid.images.formats.picture import Form, Limits, Picture, Size, squeezed
 from pellucid.images.formats.png_chunks import (
@@ -65,7 +65,7 @@ def size(source: Source, limits: Limits) -> Size:
         if header is None:
             raise ValueError("it has no chunks")
         gray = palette.is_gray(_colours(seen.get(b"PLTE"))) if header.colour_type == 3 else header.colour_type in (0, 4)
-    height, width = swapped((header.height, header.width), split_exif(seen.get(b"eXIf"))[0])
+    height, width = swapped((header.height, header.width), upright(seen.get(b"eXIf")).orientation)
     return Size(height, width, 1 if gray else 3, 2 if header.depth == 16 else 1)
 
 
@@ -91,7 +91,7 @@ def read(source: Source, limits: Limits) -> Picture:
         elif header.depth in (2, 4):
             notes = (f"gray of {header.depth} bits is written with 8",)
         icc = _profile(source.name, chunks.get(b"iCCP"))
-    orientation, exif = split_exif(chunks.get(b"eXIf"))
+    orientation, exif, _ = upright(chunks.get(b"eXIf"))
     kept = {name: chunks[name] for name, length in KEPT.items() if len(chunks.get(name, b"")) == length}
     if b"pHYs" in kept:
         x, y, unit = struct.unpack(">4s4sc", kept[b"pHYs"])

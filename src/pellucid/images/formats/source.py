@@ -104,6 +104,16 @@ def _recognised(label: str, file: BinaryIO, size: int, limits: Limits, path: Pat
     )
 
 
+def unsupported(name: str, what: str, remedy: str = "Convert it first.") -> PellucidError:
+    """Return the error for a whole file that is only of another kind than those that pellucid reads."""
+    return PellucidError(f"{name} is not supported: {what}. {remedy}")
+
+
+def animated(name: str, frames: int) -> PellucidError:
+    """Return the error for a film."""
+    return unsupported(name, f"animated, {frames} frames", "Save its frames as files.")
+
+
 def open_with(plugin: type[_File], source: Source, limits: Limits, modes: Container[str]) -> _File:
     """Read the header of a file with one of Pillow's plugins.
 
@@ -118,7 +128,7 @@ def open_with(plugin: type[_File], source: Source, limits: Limits, modes: Contai
     opened = plugin(source.file)
     limits.check_size(source.name, opened.width, opened.height)
     if opened.mode not in modes:
-        raise PellucidError(f"{source.name} has the colour mode {opened.mode}; expected gray or RGB. Convert it first.")
+        raise unsupported(source.name, f"the colour mode {opened.mode}; expected gray or RGB")
     return opened
 
 

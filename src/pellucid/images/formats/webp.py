@@ -19,9 +19,9 @@ from pellucid.images.formats.metadata import (
     LARGEST_ICC,
     checked_icc,
     pillow_options,
-    split_exif,
     swapped,
     turned,
+    upright,
 )
 from pellucid.images.formats.picture import Form, Limits, Picture, Size, squeezed, without_idle_alpha
 from pellucid.images.formats.source import Source, decoding
@@ -89,7 +89,7 @@ def size(source: Source, limits: Limits) -> Size:
     """Return the size from the headers: WebP has no gray."""
     with decoding(source.name):
         header = _header(source, limits)
-    height, width = swapped((header.height, header.width), split_exif(header.exif)[0])
+    height, width = swapped((header.height, header.width), upright(header.exif).orientation)
     return Size(height, width, 3)
 
 
@@ -104,7 +104,7 @@ def read(source: Source, limits: Limits) -> Picture:
         page = without_idle_alpha(page)  # libwebp would not write it
         if page.shape[:2] != (header.height, header.width):
             raise ValueError("its headers contradict each other")
-    orientation, exif = split_exif(header.exif)
+    orientation, exif, _ = upright(header.exif)
     icc = checked_icc(source.name, header.icc)
     form = Form(kind="WEBP", icc=icc, exif=exif, extra=WebpForm(header.lossless))
     return Picture((turned(page, orientation),), form)
