@@ -157,7 +157,7 @@ def test_bad_png() -> None:
     wrong = bytearray(good)
     wrong[60] ^= 1
     assert "sum of a chunk" in refusal(bytes(wrong))
-    assert "animated" in refusal(with_chunk(good, b"acTL", bytes(8)))
+    assert "not supported: animated, 7 frames" in refusal(with_chunk(good, b"acTL", struct.pack(">II", 7, 0)))
     assert "bytes of iCCP data" in refusal(with_chunk(good, b"iCCP", bytes(2**22 + 1)))
     assert "ICC profile" in refusal(with_chunk(good, b"iCCP", b"x\0\0" + zlib.compress(bytes(2**23))))
     assert "unknown chunk" in refusal(with_chunk(good, b"XXXX", b""))
@@ -168,7 +168,6 @@ def test_bad_png() -> None:
     assert "palette" in refusal(palette[:start] + palette[end:])
     for colours in (b"", bytes(5), bytes(3 * 257)):
         assert "palette" in refusal(palette[:start] + chunk(b"PLTE", colours) + palette[end:])
-    assert "2 grays as transparent" in refusal(with_chunk(encoded(".png", GRAY > 99), b"tRNS", b"\0\0"))
     assert "more or fewer pixels" in refusal(
         good[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 5, 5, 16, 2, 0, 0, 0)) + good[33:]
     )
