@@ -15,6 +15,7 @@ from pellucid.images.figures import gallery, save_figure
 from pellucid.images.finding import MARK, find_images, other_files
 from pellucid.images.formats import (
     SUFFIXES,
+    WRITTEN_AS,
     Form,
     Limits,
     Picture,
@@ -33,6 +34,7 @@ from pellucid.images.rows import Rows, TiffRows, open_rows
 __all__ = [
     "MARK",
     "SUFFIXES",
+    "WRITTEN_AS",
     "Form",
     "Image",
     "Layout",

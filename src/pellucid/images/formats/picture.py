@@ -71,7 +71,8 @@ class Form:
 
     Attributes
     ----------
-    kind : PNG, JPEG, TIFF, WEBP, BMP, PNM or NPY; empty for pixels that came from no file
+    kind : of the file that is written: PNG, JPEG, TIFF, WEBP, BMP, PNM, AVIF, JPEG2000 or NPY; that of a GIF is PNG;
+        empty for pixels that came from no file
     dpi : horizontal and vertical pixels per inch
     icc : the ICC profile
     exif : without orientation and thumbnail, as in a PNG's eXIf chunk
