@@ -6,6 +6,7 @@ Format: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
 from __future__ import annotations
 
 import io
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,10 +24,11 @@ _MODES = ("L", "P")  # Pillow's
 _EXTENSION, _IMAGE, _END = b"\x21", b"\x2c", b"\x3b"
 
 
-def _frames(source: Source) -> int:
-    """Walk over the blocks and return the number of images."""
+def _frames(source: Source, limits: Limits) -> int:
+    """Walk over the blocks and return the number of images; the whole must hold each of them."""
     file = source.file
-    file.seek(10)
+    file.seek(6)
+    whole_width, whole_height = struct.unpack("<HH", file.read(4))
     _skip_colours(source)
     file.seek(2, io.SEEK_CUR)
     frames = 0
@@ -35,7 +37,8 @@ def _frames(source: Source) -> int:
             file.seek(1, io.SEEK_CUR)
         elif block == _IMAGE:
             frames += 1
-            file.seek(8, io.SEEK_CUR)
+            left, top, width, height = struct.unpack("<4H", file.read(8))
+            limits.check_size(source.name, max(whole_width, left + width), max(whole_height, top + height))
             _skip_colours(source)
             file.seek(1, io.SEEK_CUR)
         else:
@@ -56,8 +59,8 @@ def _open(source: Source, limits: Limits) -> GifImageFile:
     from PIL.GifImagePlugin import GifImageFile
 
     try:
-        frames = _frames(source)
-    except IndexError as error:  # of an empty read
+        frames = _frames(source, limits)
+    except (IndexError, struct.error) as error:  # of an empty read
         raise ValueError("it ends within a block") from error
     if frames != 1:
         raise animated(source.name, frames)
