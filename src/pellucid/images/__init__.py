@@ -16,6 +16,7 @@ from pellucid.images.figures import gallery, save_figure
 from pellucid.images.finding import MARK, find_images, other_files
 from pellucid.images.formats import (
     SUFFIXES,
+    WRITTEN_AS,
     Form,
     Limits,
     Picture,
@@ -51,6 +52,7 @@ __all__ = [
     "MARK",
     "SUFFIXES",
     "UNIT",
+    "WRITTEN_AS",
     "Extent",
     "Form",
     "Image",

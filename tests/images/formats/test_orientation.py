@@ -8,10 +8,10 @@ import warnings
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from pellucid.images.formats import probe, read_picture, write_picture
-from pellucid.images.formats.metadata import split_exif, turned
+from pellucid.images.formats.metadata import turned, upright
 
 MAKER, ORIENTATION = 0x010F, 0x0112
 
@@ -51,6 +51,21 @@ def test_turning_is_what_pillow_does(orientation: int) -> None:
     assert np.array_equal(turned(smooth(), orientation), np.asarray(ImageOps.exif_transpose(image)))
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_orientation_in_xmp(kind: str) -> None:
+    xmp = b'<rdf:Description tiff:Orientation="%d" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"/>'
+    stream, target = io.BytesIO(), io.BytesIO()
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", (xmp % 6).decode())
+    options = {"lossless": True, "xmp": xmp % 6} if kind == "WEBP" else {"xmp": xmp % 6, "pnginfo": text}
+    Image.fromarray(smooth()).save(stream, kind, **options)
+    picture = read_picture(stream.getvalue())
+    assert np.array_equal(picture.pages[0], np.rot90(np.asarray(Image.open(stream)), -1))
+    assert probe(stream.getvalue()) == (40, 24, 3)
+    write_picture(target, picture)
+    assert Image.open(target).info["xmp"] == xmp % 1
+
+
 def test_deep_pages_are_turned_too() -> None:
     stream = io.BytesIO()
     page = smooth().astype(np.uint16) * 257
@@ -68,6 +83,6 @@ def test_exif_that_is_hostile_or_too_large_is_dropped() -> None:
             bytes(2**17),
             b"II*\0\x08\0\0\0\xff\xff" + b"\x12" * 99,
         ):
-            orientation, exif = split_exif(raw)
+            orientation, exif, _ = upright(raw)
             assert orientation in range(1, 9)
             assert exif is None or len(exif) < 2**16

@@ -3,10 +3,11 @@
 from pellucid.images.formats.npy import read_array
 from pellucid.images.formats.picture import Form, Limits, Picture, Size
 from pellucid.images.formats.reading import measure, measure_pages, probe, read_image, read_picture
-from pellucid.images.formats.writing import SUFFIXES, write_image, write_picture
+from pellucid.images.formats.writing import SUFFIXES, WRITTEN_AS, write_image, write_picture
 
 __all__ = [
     "SUFFIXES",
+    "WRITTEN_AS",
     "Form",
     "Limits",
     "Picture",

@@ -1,12 +1,13 @@
-"""What belongs to an image besides its pixels: EXIF with the orientation, resolution, colour profile.
+"""What belongs to an image besides its pixels: EXIF and XMP with the orientation, resolution, colour profile.
 
-The orientation is applied to the pixels and taken out of the EXIF.
+The orientation is applied to the pixels, taken out of the EXIF, and set to 1 in the XMP.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +21,41 @@ LARGEST_EXIF = 2**16 - 64
 LARGEST_ICC = 2**22
 """A larger profile is refused, not dropped: without it the image would look different."""
 
+LARGEST_XMP = 2**22
+"""A larger packet is dropped."""
+
 _PREFIX = b"Exif\0\0"
+_IN_XMP = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)([1-8])(?=\s*["'<])""")
 _T = TypeVar("_T")
 
 
-def split_exif(raw: bytes | None) -> tuple[int, bytes | None]:
-    """Return the orientation (1..8), and the EXIF without orientation and thumbnail or None if nothing is left.
+class Upright(NamedTuple):
+    """The orientation (1..8) in which a page is stored, and the EXIF and XMP of the page when it is turned."""
 
-    EXIF that cannot be parsed, or that is larger than `LARGEST_EXIF`, is dropped: the pixels are complete without it.
+    orientation: int
+    exif: bytes | None
+    xmp: bytes | None
+
+
+def upright(exif: bytes | None, xmp: bytes | None = None) -> Upright:
+    """Take the orientation out of EXIF and XMP; that of the EXIF counts if it has one.
+
+    The thumbnail is taken out of the EXIF, too. EXIF that cannot be parsed, and what is larger than `LARGEST_EXIF` or
+    `LARGEST_XMP`, is dropped: the pixels are complete without it.
     """
+    orientation, exif = _split_exif(exif)
+    if not xmp or len(xmp) > LARGEST_XMP:
+        return Upright(orientation or 1, exif, None)
+    said = _IN_XMP.search(xmp)
+    if orientation is None and said:
+        orientation = int(said[2])
+    return Upright(orientation or 1, exif, _IN_XMP.sub(rb"\g<1>1", xmp))
+
+
+def _split_exif(raw: bytes | None) -> tuple[int | None, bytes | None]:
+    """Return the orientation (1..8) if there is one, and the rest or None if nothing is left."""
     if not raw or len(raw) > LARGEST_EXIF:
-        return 1, None
+        return None, None
     from PIL import Image as pillow
 
     exif = pillow.Exif()
@@ -38,15 +63,15 @@ def split_exif(raw: bytes | None) -> tuple[int, bytes | None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about what it cannot parse
             exif.load(raw if raw.startswith(_PREFIX) else _PREFIX + raw)
-            orientation = exif.pop(ORIENTATION, 1)
+            orientation = exif.pop(ORIENTATION, None)
             cleaned = exif.tobytes().removeprefix(_PREFIX) if len(exif) else None
     except MemoryError:
         raise
     except Exception:  # parsing hostile bytes raises nearly anything
-        return 1, None
+        return None, None
     if cleaned and len(cleaned) > LARGEST_EXIF:
         cleaned = None
-    return (orientation if orientation in range(1, 9) else 1), cleaned
+    return (orientation if orientation in range(1, 9) else None), cleaned
 
 
 def checked_dpi(x: float, y: float) -> tuple[float, float] | None:
@@ -71,7 +96,8 @@ def checked_icc(name: str, icc: bytes | None) -> bytes | None:
 
 def pillow_options(form: Form) -> dict[str, Any]:
     """Return the metadata of a form as options for Pillow's `save`; a format ignores those it has no place for."""
-    options = {"dpi": form.dpi, "icc_profile": form.icc, "exif": _PREFIX + form.exif if form.exif else None}
+    exif = _PREFIX + form.exif if form.exif else None
+    options = {"dpi": form.dpi, "icc_profile": form.icc, "exif": exif, "xmp": form.xmp}
     return {name: value for name, value in options.items() if value}
 
 

@@ -71,10 +71,12 @@ class Form:
 
     Attributes
     ----------
-    kind : PNG, JPEG, TIFF, WEBP, BMP, PNM or NPY; empty for pixels that came from no file
+    kind : of the file that is written: PNG, JPEG, TIFF, WEBP, BMP, PNM, AVIF, JPEG2000 or NPY; that of a GIF is PNG;
+        empty for pixels that came from no file
     dpi : horizontal and vertical pixels per inch
     icc : the ICC profile
     exif : without orientation and thumbnail, as in a PNG's eXIf chunk
+    xmp : an XMP packet in which the orientation is 1
     extra : what only this kind of file has; another kind ignores it
     notes : what the user should know: what of this file cannot be written back as it came
     """
@@ -83,6 +85,7 @@ class Form:
     dpi: tuple[float, float] | None = None
     icc: bytes | None = field(default=None, repr=False)
     exif: bytes | None = field(default=None, repr=False)
+    xmp: bytes | None = field(default=None, repr=False)
     extra: object = None
     notes: tuple[str, ...] = ()
 

@@ -9,30 +9,31 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError
 from pellucid.images.depths import largest
-from pellucid.images.formats import palette
+from pellucid.images.formats import palette, png_text
 from pellucid.images.formats.metadata import (
     LARGEST_EXIF,
     LARGEST_ICC,
     checked_dpi,
     checked_icc,
-    split_exif,
     swapped,
     turned,
+    upright,
 )
-from pellucid.images.formats.picture import Form, Limits, Picture, Size, squeezed
+from pellucid.images.formats.picture import Form, Limits, Picture, Size, channels, squeezed
 from pellucid.images.formats.png_chunks import (
     KEPT,
     LARGEST_PALETTE,
+    LARGEST_REST,
     SAMPLES,
     SIGNATURE,
+    TEXTS,
     Header,
     check_stream,
     pack,
@@ -47,64 +48,97 @@ _INCH = 0.0254  # metres
 
 @dataclass(frozen=True)
 class PngForm:
-    """What only PNG has: small chunks to keep, by name."""
+    """What only PNG has: chunks to keep, as (name, content)."""
 
-    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    chunks: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
 
 
 def size(source: Source, limits: Limits) -> Size:
-    """Return the size; only chunk headers, IHDR, PLTE and eXIf are read."""
-    header, seen = None, dict[bytes, bytes]()
+    """Return the size; of the chunks, only IHDR, PLTE and those that tell the orientation are read."""
+    header, seen, texts = None, dict[bytes, bytes](), list[tuple[bytes, bytes]]()
     largest_wanted = {b"PLTE": LARGEST_PALETTE, b"eXIf": LARGEST_EXIF}
+    left = LARGEST_REST
     with decoding(source.name):
         for name, length in walk(source):
             if header is None:
                 header = read_header(source, name, source.file.read(min(length, 14)), limits)
             elif name not in seen and length <= largest_wanted.get(name, -1):
                 seen[name] = source.file.read(length)
+            elif name in TEXTS and length <= left:
+                left -= length
+                texts.append((name, source.file.read(length)))
         if header is None:
             raise ValueError("it has no chunks")
         gray = palette.is_gray(_colours(seen.get(b"PLTE"))) if header.colour_type == 3 else header.colour_type in (0, 4)
-    height, width = swapped((header.height, header.width), split_exif(seen.get(b"eXIf"))[0])
+    found = png_text.sort(texts)
+    orientation = upright(seen.get(b"eXIf") or found.exif, found.xmp).orientation
+    height, width = swapped((header.height, header.width), orientation)
     return Size(height, width, 1 if gray else 3, 2 if header.depth == 16 else 1)
 
 
 def read(source: Source, limits: Limits) -> Picture:
     """Read a PNG; an animated one is refused."""
     with decoding(source.name):
-        header, chunks, pixels = read_chunks(source, limits)
-        transparent = chunks.get(b"tRNS")
-        page = _decode(header, chunks.get(b"PLTE"), pixels)
-        notes: tuple[str, ...] = ()
+        chunks = read_chunks(source, limits)
+        header, named = chunks.header, chunks.named
+        transparent = named.get(b"tRNS")
+        page = _decode(header, named.get(b"PLTE"), chunks.pixels)
+        notes = [] if chunks.complete else [f"texts are kept up to {LARGEST_REST} bytes: some are left out"]
+        colours = None
+        if header.colour_type == 0 and (header.depth in (2, 4) or (header.depth == 1 and transparent)):
+            notes.append(f"gray of {header.depth} bit{'s' * (header.depth > 1)} is written with 8")
         if header.colour_type == 3:
-            colours = _colours(chunks.get(b"PLTE"), transparent)
-            page, notes = palette.resolve(page, colours), (palette.note(colours),)
+            colours = _colours(named.get(b"PLTE"), transparent)
+            page = palette.resolve(page, colours)
+            notes.append(palette.note(colours))
         elif transparent is not None and header.colour_type in (0, 2):
-            if header.depth < 8:
-                raise PellucidError(
-                    f"{source.name} marks one of {2**header.depth} grays as transparent; expected 8 bits, 16 bits or "
-                    "a palette for that. Save it with a palette."
-                )
             key = struct.unpack(f">{SAMPLES[header.colour_type]}H", transparent)
-            page = _with_alpha(page, tuple(value % 2**header.depth for value in key))  # other bits have no meaning
-            notes = ("the colour that stands for transparent is written as an alpha channel",)
-        elif header.depth in (2, 4):
-            notes = (f"gray of {header.depth} bits is written with 8",)
-        icc = _profile(source.name, chunks.get(b"iCCP"))
-    orientation, exif = split_exif(chunks.get(b"eXIf"))
-    kept = {name: chunks[name] for name, length in KEPT.items() if len(chunks.get(name, b"")) == length}
+            page = _with_alpha(page, _spread(header, key))
+            notes.append("the colour that stands for transparent is written as an alpha channel")
+        icc = _profile(source.name, named.get(b"iCCP"))
+    texts = png_text.sort(chunks.rest)
+    orientation, exif, xmp = upright(named.get(b"eXIf") or texts.exif, texts.xmp)
+    kept = {name: named[name] for name, length in KEPT.items() if len(named.get(name, b"")) == length}
     if b"pHYs" in kept:
         x, y, unit = struct.unpack(">4s4sc", kept[b"pHYs"])
         kept[b"pHYs"] = b"".join(swapped((x, y), orientation)) + unit
+    kept |= _as_written(header, named, colours, page)
     form = Form(
         kind="PNG",
         dpi=_dpi(kept.get(b"pHYs")),
         icc=icc,
         exif=exif,
-        extra=PngForm(tuple(kept.items())),
-        notes=notes,
+        xmp=xmp,
+        extra=PngForm((*kept.items(), *texts.others)),
+        notes=tuple(notes),
     )
     return Picture((turned(page, orientation),), form)
+
+
+def _spread(header: Header, values: tuple[int, ...]) -> tuple[int, ...]:
+    """Return samples of less than 8 bits spread over 8, as those of the page are; bits above the depth do not count."""
+    factor = 255 // (2**header.depth - 1) if header.depth < 8 else 1
+    return tuple(value % 2**header.depth * factor for value in values)
+
+
+def _as_written(
+    header: Header, named: dict[bytes, bytes], colours: NDArray[np.uint8] | None, page: NDArray[Any]
+) -> dict[bytes, bytes]:
+    """Return the significant bits (sBIT) and the background (bKGD) as they are said of the page that is written."""
+    count = 1 if channels(page) < 3 else 3
+    written = {}
+    bits = named.get(b"sBIT", b"")
+    if len(bits) == (SAMPLES[header.colour_type] if colours is None else 3):
+        bits = bytes([max(bits)]) if colours is not None and count == 1 else bits
+        alpha = bytes([8 * page.dtype.itemsize]) * (channels(page) - len(bits))
+        written[b"sBIT"] = bits + alpha
+    background = named.get(b"bKGD", b"")
+    if colours is not None and len(background) == 1 and background[0] < len(colours):
+        written[b"bKGD"] = struct.pack(f">{count}H", *colours[background[0], :count].tolist())
+    elif colours is None and len(background) == 2 * count:
+        values = struct.unpack(f">{count}H", background)
+        written[b"bKGD"] = background if page.dtype == np.bool_ else struct.pack(f">{count}H", *_spread(header, values))
+    return written
 
 
 def _decode(header: Header, colours: bytes | None, pixels: list[bytes]) -> NDArray[Any]:
@@ -141,6 +175,8 @@ def _colours(content: bytes | None, transparent: bytes | None = None) -> NDArray
 
 def _with_alpha(page: NDArray[Any], key: tuple[int, ...]) -> NDArray[Any]:
     """Append an alpha channel in which the pixels of the colour `key` are transparent."""
+    if page.dtype == np.bool_:
+        page = page * np.uint8(255)
     colours = page if page.ndim == 3 else page[..., None]
     seen = (colours != np.asarray(key, np.uint16)).any(axis=2, keepdims=True)
     return np.concatenate([colours, seen * np.asarray(largest(page.dtype), page.dtype)], axis=2)
@@ -165,16 +201,21 @@ def _dpi(density: bytes | None) -> tuple[float, float] | None:
 def encode(picture: Picture) -> bytes:
     """Return the file's bytes; the one page is bool, uint8 or uint16 with 1 to 4 channels."""
     form = picture.form
-    chunks = dict(form.extra.chunks) if isinstance(form.extra, PngForm) else {}
-    if form.dpi and b"pHYs" not in chunks:
-        chunks[b"pHYs"] = struct.pack(">IIB", *(round(value / _INCH) for value in form.dpi), 1)
+    page = squeezed(picture.pages[0])
+    lengths = {b"sBIT": channels(page), b"bKGD": 2 if channels(page) < 3 else 6}
+    own = form.extra.chunks if isinstance(form.extra, PngForm) else ()
+    chunks = [(name, content) for name, content in own if len(content) == lengths.get(name, len(content))]
+    if form.dpi and b"pHYs" not in dict(chunks):
+        chunks.append((b"pHYs", struct.pack(">IIB", *(round(value / _INCH) for value in form.dpi), 1)))
     if form.icc:
-        chunks[b"iCCP"] = b"ICC profile\0\0" + zlib.compress(form.icc)
+        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(form.icc)))
     if form.exif:
-        chunks[b"eXIf"] = form.exif
-    body = _encode(squeezed(picture.pages[0]))
+        chunks.append((b"eXIf", form.exif))
+    if form.xmp:
+        chunks.append((b"iTXt", png_text.xmp_chunk(form.xmp)))
+    body = _encode(page)
     after_header = len(SIGNATURE) + 25
-    return body[:after_header] + b"".join(pack(*pair) for pair in chunks.items()) + body[after_header:]
+    return body[:after_header] + b"".join(pack(*pair) for pair in chunks) + body[after_header:]
 
 
 def _encode(page: NDArray[Any]) -> bytes:

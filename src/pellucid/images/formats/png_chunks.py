@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pellucid.common import PellucidError
 from pellucid.images.formats.metadata import LARGEST_ICC
 from pellucid.images.formats.picture import Limits
-from pellucid.images.formats.source import Source
+from pellucid.images.formats.source import Source, animated
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 LARGEST_PALETTE = 3 * 256  # bytes
-KEPT = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
-"""Chunks to keep, with their length: they say how the pixels look."""
+KEPT = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9, b"tIME": 7}
+"""Chunks to keep, with their length."""
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+LARGEST_REST = 2**22
+"""Bytes of texts and of chunks that are not known, together."""
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _DEFLATE_RATIO = 1032  # no stream expands further (zlib's technical notes)
 _ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
@@ -78,20 +81,47 @@ def read_header(source: Source, name: bytes, content: bytes, limits: Limits) -> 
     return Header(width, height, depth, colour_type, methods[2] == 1, content)
 
 
-def read_chunks(source: Source, limits: Limits) -> tuple[Header, dict[bytes, bytes], list[bytes]]:
-    """Return the header, the chunks that matter by name, and the pieces of the pixels' stream; checksums checked."""
-    header, chunks, pixels = None, dict[bytes, bytes](), list[bytes]()
-    wanted = {b"PLTE", b"tRNS", b"iCCP", b"eXIf", *KEPT}
+@dataclass(frozen=True)
+class Chunks:
+    """What is in a file.
+
+    Attributes
+    ----------
+    header : what IHDR says
+    named : the chunks that matter, by name
+    rest : (name, content) of texts, and of others that the specification lets be copied by those who do not know them
+    complete : whether `rest` has all of these
+    pixels : the pieces of the pixels' stream
+    """
+
+    header: Header
+    named: dict[bytes, bytes]
+    rest: list[tuple[bytes, bytes]]
+    complete: bool
+    pixels: list[bytes]
+
+
+def read_chunks(source: Source, limits: Limits) -> Chunks:
+    """Return what is in the chunks; checksums are checked."""
+    header, named, rest, pixels = None, dict[bytes, bytes](), list[tuple[bytes, bytes]](), list[bytes]()
+    wanted = {b"PLTE", b"tRNS", b"iCCP", b"eXIf", b"bKGD", b"sBIT", *KEPT}
+    left = LARGEST_REST
+    complete = True
     for name, length in walk(source):
         if name == b"acTL":
-            raise PellucidError(f"{source.name} is animated; expected one image. Save its frames as files.")
+            _refuse_frames(source, length)
         critical = not name[0] & 0x20
         if name in wanted and length > LARGEST_ICC:
             raise PellucidError(
                 f"{source.name} has {length} bytes of {name.decode()} data; expected at most {LARGEST_ICC}. Remove it."
             )
         if not critical and name not in wanted:
-            continue
+            if not name[3] & 0x20:  # it may contradict other pixels
+                continue
+            left -= length
+            if left < 0:
+                complete = False
+                continue
         content = source.file.read(length)
         if source.file.read(4) != zlib.crc32(content, zlib.crc32(name)).to_bytes(4, "big"):
             raise ValueError(f"the checksum of a chunk {name!r} is wrong")
@@ -100,7 +130,9 @@ def read_chunks(source: Source, limits: Limits) -> tuple[Header, dict[bytes, byt
         elif name == b"IDAT":
             pixels.append(content)
         elif name in wanted:
-            chunks.setdefault(name, content)
+            named.setdefault(name, content)
+        elif not critical:
+            rest.append((name, content))
         elif name != b"IEND":
             raise ValueError(f"unknown chunk {name!r}")
     if header is None:  # the first chunk sets it or raises
@@ -108,7 +140,13 @@ def read_chunks(source: Source, limits: Limits) -> tuple[Header, dict[bytes, byt
     length = sum(map(len, pixels))
     if header.stream_length > _DEFLATE_RATIO * length:
         raise ValueError(f"{length} bytes cannot hold {header.width}x{header.height} pixels")
-    return header, chunks, pixels
+    return Chunks(header, named, rest, complete, pixels)
+
+
+def _refuse_frames(source: Source, length: int) -> None:
+    frames = int.from_bytes(source.file.read(min(length, 4)), "big")
+    if frames != 1:
+        raise animated(source.name, frames)
 
 
 def check_stream(header: Header, pixels: list[bytes]) -> None:

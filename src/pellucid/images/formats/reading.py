@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images.formats import bmp, jpeg, npy, png, pnm, tiff, webp
+from pellucid.images.formats import avif, bmp, gif, jpeg, jpeg2000, npy, png, pnm, tiff, webp
 from pellucid.images.formats.picture import Limits, Picture, Size
 from pellucid.images.formats.source import open_source
 
@@ -20,9 +20,22 @@ _READ = {
     "WEBP": webp.read,
     "BMP": bmp.read,
     "PNM": pnm.read,
+    "GIF": gif.read,
+    "AVIF": avif.read,
+    "JPEG2000": jpeg2000.read,
     "NPY": npy.read,
 }
-_SIZE = {"PNG": png.size, "JPEG": jpeg.size, "WEBP": webp.size, "BMP": bmp.size, "PNM": pnm.size, "NPY": npy.size}
+_SIZE = {
+    "PNG": png.size,
+    "JPEG": jpeg.size,
+    "WEBP": webp.size,
+    "BMP": bmp.size,
+    "PNM": pnm.size,
+    "GIF": gif.size,
+    "AVIF": avif.size,
+    "JPEG2000": jpeg2000.size,
+    "NPY": npy.size,
+}
 
 
 def read_picture(

@@ -28,8 +28,23 @@ _SIGNATURES = (
     ("WEBP", re.compile(rb"RIFF....WEBP", re.DOTALL)),
     ("BMP", re.compile(rb"BM")),
     ("PNM", re.compile(rb"P[1-6]\s")),
+    ("GIF", re.compile(rb"GIF8[79]a")),
+    ("AVIF", re.compile(rb"....ftypavi[fs]", re.DOTALL)),
+    ("JPEG2000", re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51")),
     ("NPY", re.compile(rb"\x93NUMPY")),
 )
+_OTHERS = (
+    ("a HEIC photograph", re.compile(rb"....ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)),
+    ("a film", re.compile(rb"....(ftyp|moov|mdat)|\x1aE\xdf\xa3|RIFF....AVI |\0\0\x01[\xb3\xba]", re.DOTALL)),
+    ("a PDF", re.compile(rb"%PDF")),
+    ("a Photoshop file", re.compile(rb"8BPS")),
+    ("an OpenEXR image", re.compile(rb"v/1\x01")),
+    ("a raw photograph", re.compile(rb"FUJIFILM|IIRO|IIU\0|FOVb|II\x1a\0")),
+    ("an archive", re.compile(rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!")),
+    ("an HDF5 or MATLAB file", re.compile(rb"\x89HDF|MATLAB 5")),
+    ("a text", re.compile(rb"(\xef\xbb\xbf)?[\t\n\r\x20-\x7e]+\Z")),
+)
+"""What users take for images, and how it is told from its first bytes."""
 _LONGEST_REASON = 160  # characters of a decoder's own message
 
 
@@ -99,9 +114,18 @@ def _recognised(label: str, file: BinaryIO, size: int, limits: Limits, path: Pat
     for kind, signature in _SIGNATURES:
         if signature.match(start):
             return Source(label, file, size, kind, path)
-    raise PellucidError(
-        f"{label} is not an image that pellucid reads ({', '.join(kind for kind, _ in _SIGNATURES)}). Convert it first."
-    )
+    what = next((what for what, signature in _OTHERS if signature.match(start)), "of an unknown kind")
+    raise unsupported(label, f"it is {what}; expected {', '.join(kind for kind, _ in _SIGNATURES)}")
+
+
+def unsupported(name: str, what: str, remedy: str = "Convert it first.") -> PellucidError:
+    """Return the error for a whole file that is only of another kind than those that pellucid reads."""
+    return PellucidError(f"{name} is not supported: {what}. {remedy}")
+
+
+def animated(name: str, frames: int) -> PellucidError:
+    """Return the error for a film."""
+    return unsupported(name, f"animated, {frames} frames", "Save its frames as files.")
 
 
 def open_with(plugin: type[_File], source: Source, limits: Limits, modes: Container[str]) -> _File:
@@ -118,7 +142,7 @@ def open_with(plugin: type[_File], source: Source, limits: Limits, modes: Contai
     opened = plugin(source.file)
     limits.check_size(source.name, opened.width, opened.height)
     if opened.mode not in modes:
-        raise PellucidError(f"{source.name} has the colour mode {opened.mode}; expected gray or RGB. Convert it first.")
+        raise unsupported(source.name, f"the colour mode {opened.mode}; expected gray or RGB")
     return opened
 
 

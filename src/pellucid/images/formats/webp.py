@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.common import PellucidError
 from pellucid.images.formats.metadata import (
     LARGEST_EXIF,
     LARGEST_ICC,
+    LARGEST_XMP,
     checked_icc,
     pillow_options,
-    split_exif,
     swapped,
     turned,
+    upright,
 )
 from pellucid.images.formats.picture import Form, Limits, Picture, Size, squeezed, without_idle_alpha
-from pellucid.images.formats.source import Source, decoding
+from pellucid.images.formats.source import Source, animated, decoding
 
 QUALITY = 95
 """Of lossy files: they do not say what quality they were made with."""
@@ -44,6 +44,7 @@ class _Header:
     lossless: bool
     icc: bytes | None
     exif: bytes | None
+    xmp: bytes | None
 
 
 def _header(source: Source, limits: Limits) -> _Header:
@@ -53,25 +54,29 @@ def _header(source: Source, limits: Limits) -> _Header:
     if end > source.size:
         raise ValueError("it ends too early")
     seen: dict[bytes, bytes] = {}
+    largest = {b"ICCP": LARGEST_ICC, b"EXIF": LARGEST_EXIF, b"XMP ": LARGEST_XMP}
+    frames = 0
     offset = 12
     while offset + 8 <= end:
         source.file.seek(offset)
         name, length = struct.unpack("<4sI", source.file.read(8))
         if offset + 8 + length > end:
             raise ValueError("it ends within a chunk")
-        if name in (b"ANIM", b"ANMF"):
-            raise PellucidError(f"{source.name} is animated; expected one image. Save its frames as files.")
+        frames += name == b"ANMF"
         if name == b"ICCP" and length > LARGEST_ICC:
             checked_icc(source.name, bytes(length))
-        wanted = length if name == b"ICCP" or (name == b"EXIF" and length <= LARGEST_EXIF) else min(length, 10)
-        seen.setdefault(name, source.file.read(wanted))
+        if name in (b"VP8 ", b"VP8L", b"VP8X"):
+            seen.setdefault(name, source.file.read(min(length, 10)))
+        elif length <= largest.get(name, -1):
+            seen.setdefault(name, source.file.read(length))
         offset += 8 + length + length % 2
+    if frames:
+        raise animated(source.name, frames)
     sizes = [_frame(name, start) for name, start in seen.items() if name in (b"VP8 ", b"VP8L")]
     if len(sizes) != 1 or (b"VP8X" in seen and _canvas(seen[b"VP8X"]) != sizes[0]):
         raise ValueError("it does not hold one image")
     limits.check_size(source.name, *sizes[0])
-    exif = seen.get(b"EXIF", b"")
-    return _Header(*sizes[0], b"VP8L" in seen, seen.get(b"ICCP"), exif if len(exif) > 10 else None)
+    return _Header(*sizes[0], b"VP8L" in seen, seen.get(b"ICCP"), seen.get(b"EXIF"), seen.get(b"XMP "))
 
 
 def _canvas(start: bytes) -> tuple[int, int]:
@@ -89,7 +94,7 @@ def size(source: Source, limits: Limits) -> Size:
     """Return the size from the headers: WebP has no gray."""
     with decoding(source.name):
         header = _header(source, limits)
-    height, width = swapped((header.height, header.width), split_exif(header.exif)[0])
+    height, width = swapped((header.height, header.width), upright(header.exif, header.xmp).orientation)
     return Size(height, width, 3)
 
 
@@ -104,9 +109,9 @@ def read(source: Source, limits: Limits) -> Picture:
         page = without_idle_alpha(page)  # libwebp would not write it
         if page.shape[:2] != (header.height, header.width):
             raise ValueError("its headers contradict each other")
-    orientation, exif = split_exif(header.exif)
+    orientation, exif, xmp = upright(header.exif, header.xmp)
     icc = checked_icc(source.name, header.icc)
-    form = Form(kind="WEBP", icc=icc, exif=exif, extra=WebpForm(header.lossless))
+    form = Form(kind="WEBP", icc=icc, exif=exif, xmp=xmp, extra=WebpForm(header.lossless))
     return Picture((turned(page, orientation),), form)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, atomic, one_line
-from pellucid.images.formats import bmp, jpeg, npy, png, pnm, tiff, webp
+from pellucid.images.formats import avif, bmp, jpeg, jpeg2000, npy, png, pnm, tiff, webp
 from pellucid.images.formats.picture import Picture, channels
 
 _KINDS = {
@@ -25,10 +25,15 @@ _KINDS = {
     ".bmp": "BMP",
     ".pgm": "PNM",
     ".ppm": "PNM",
+    ".avif": "AVIF",
+    ".jp2": "JPEG2000",
+    ".j2k": "JPEG2000",
     ".npy": "NPY",
 }
-SUFFIXES = tuple(suffix for suffix in _KINDS if suffix != ".npy")
-"""The endings of the names of image files that pellucid reads and writes, besides .npy."""
+WRITTEN_AS = {".gif": ".png"}
+"""The endings of files that are read only, each with that of the kind that holds what was read."""
+SUFFIXES = (*(suffix for suffix in _KINDS if suffix != ".npy"), *WRITTEN_AS)
+"""The endings of the names of image files that pellucid reads, besides .npy."""
 
 _ENCODE: dict[str, Callable[[Picture], bytes]] = {
     "PNG": png.encode,
@@ -36,6 +41,8 @@ _ENCODE: dict[str, Callable[[Picture], bytes]] = {
     "WEBP": webp.encode,
     "BMP": bmp.encode,
     "PNM": pnm.encode,
+    "AVIF": avif.encode,
+    "JPEG2000": jpeg2000.encode,
     "NPY": npy.encode,
 }
 _SINGLE = tuple(_ENCODE)
@@ -48,11 +55,13 @@ _HOLDS = {  # the pairs of dtype and channels that a kind of file can hold
     "PNG": {("bool", 1), *((dtype, count) for dtype in ("uint8", "uint16") for count in (1, 2, 3, 4))},
     "TIFF": {("bool", 1), *((dtype, count) for dtype in _NUMBERS for count in (1, 2, 3, 4))},
     "WEBP": {("uint8", 4), *_BYTES},
+    "AVIF": {("uint8", 4), *_BYTES},
+    "JPEG2000": {(dtype, count) for dtype in ("uint8", "uint16", "int8", "int16") for count in (1, 2, 3, 4)},
     "BMP": {("bool", 1), *_BYTES},
     "JPEG": _BYTES,
     "PNM": {("bool", 1), ("uint16", 1), ("uint16", 3), *_BYTES},
 }
-_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # pixels; their encoders would complain on the terminal
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 16384}  # pixels; their encoders would complain on the terminal
 _PROMISED = {".pgm": 1, ".ppm": 3}  # the channels that an ending promises
 
 
@@ -78,6 +87,10 @@ def write_picture(
     if suffix is None and path is not None:
         suffix = path.suffix
     kind = picture.form.kind if suffix is None else _KINDS.get(suffix.lower(), "")
+    if (suffix or "").lower() in WRITTEN_AS:
+        raise PellucidError(
+            f"cannot write {name}: {suffix} is read, but not written. Use {WRITTEN_AS[(suffix or '').lower()]}."
+        )
     if not kind:
         raise PellucidError(f"cannot write {name}: the ending {suffix!r} is not one of {' '.join(_KINDS)}.")
     _refuse_unheld(name, kind, picture, (suffix or "").lower())
