@@ -43,8 +43,6 @@ def test_an_array_comes_back_as_it_came(array: np.ndarray) -> None:
         (np.zeros((0, 5), np.uint8), "empty"),
         (np.full((3, 3), np.nan), "NaN"),
         (np.full((3, 3), np.inf), "infinite"),
-        (np.full((3, 3), 200.0), r"from 200 to 200; expected the range \[0, 1\]"),
-        (np.zeros((3, 3), np.int32), "int32"),
         (np.zeros((3, 3), complex), "complex"),
     ],
 )
@@ -75,7 +73,6 @@ def test_values_within_a_range_come_back(array: np.ndarray) -> None:
         (np.zeros((3, 3), np.uint8), (9, 3), "must rise"),
         (np.zeros((3, 3), np.uint8), (0, np.nan), "must rise"),
         (np.zeros((3, 3), np.uint8), (0, np.inf), "must rise"),
-        (np.zeros((3, 3), np.float32), (0, 4095), "scan is float32"),
     ],
 )
 def test_a_range_of_values_that_cannot_be_is_refused(

@@ -84,13 +84,13 @@ def check(card: Card, image: NDArray[Any], value_range: ValueRange | None = None
     known = value_range or card.ranges.get(kind_of(array.dtype))
     scale = Scale.of(array, known)
     height, width = array.shape[:2]
-    return check_rows(card, height, width, lambda begin, end: array[begin:end], scale, told=known is not None)
+    return check_rows(card, height, width, lambda begin, end: array[begin:end], scale, told=value_range is not None)
 
 
 def check_rows(
     card: Card, height: int, width: int, rows: ReadRows, scale: Scale, *, told: bool = False
 ) -> tuple[Finding, ...]:
-    """Compare an image that is read in bands of rows; `told` is whether its scale was not found in it. See `check`."""
+    """Compare an image that is read in bands of rows; `told` is whether a user gave its scale. See `check`."""
     stored = sample(height, width, rows)
     unit = scale.to_unit(fill_holes(stored)[0])
     planes = squares(unit, height, width)

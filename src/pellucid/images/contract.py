@@ -91,7 +91,10 @@ class Scale:
 
         def look() -> Extent:
             extents = [Extent.of(_colours(*pair)) for pair in zip(images, layouts, strict=True)]
-            return reduce(operator.or_, extents)
+            extent = reduce(operator.or_, extents)
+            if extent.holes == sum(image.size for image in images):
+                raise PellucidError(f"{name} holds no numbers, only NaN or infinite values. Get another copy.")
+            return extent
 
         return cls.by(images[0].dtype, look, value_range)
 

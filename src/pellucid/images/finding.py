@@ -11,6 +11,9 @@ from pathlib import Path
 from pellucid.common import PellucidError
 from pellucid.images.formats import SUFFIXES
 
+FOUND = (*SUFFIXES, ".npy")
+"""The endings of the files that are looked for in folders."""
+
 MARK = ".denoised"
 """What an output's name has between stem and ending when it is written beside its input."""
 
@@ -60,7 +63,7 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False, follow
 def other_files(folder: Path) -> Counter[str]:
     """Count the files in a folder and below that are no images that pellucid reads, by their endings."""
     return Counter(
-        suffix or "without an ending" for _, suffix, _ in _files(folder, recursive=True) if suffix not in SUFFIXES
+        suffix or "without an ending" for _, suffix, _ in _files(folder, recursive=True) if suffix not in FOUND
     )
 
 
@@ -68,7 +71,7 @@ def _below(folder: Path, recursive: bool, follow: bool) -> tuple[dict[Path, Path
     """Return the images of a folder, each with its path below it, and whether links that lead out were left out."""
     root = folder.resolve()
     found, links = {}, False
-    images = [(parts, link) for parts, suffix, link in _files(folder, recursive) if suffix in SUFFIXES]
+    images = [(parts, link) for parts, suffix, link in _files(folder, recursive) if suffix in FOUND]
     for parts, link in sorted(images, key=lambda image: [os.path.normcase(part) for part in image[0]]):
         below = Path(*parts)
         path = folder / below
@@ -104,4 +107,4 @@ def _files(folder: Path, recursive: bool) -> Iterator[tuple[tuple[str, ...], str
 
 def _none(where: str, links: bool) -> PellucidError:
     left_out = "; links that lead out of it were left out" if links else ""
-    return PellucidError(f"no images {where}; expected files ending in {' '.join(SUFFIXES)}{left_out}.")
+    return PellucidError(f"no images {where}; expected files ending in {' '.join(FOUND)}{left_out}.")

@@ -66,6 +66,8 @@ class Extent:
     @classmethod
     def of(cls, array: NDArray[Any]) -> Extent:
         """Look at an array of any shape and numeric type."""
+        if array.dtype.kind not in "biuf":
+            raise PellucidError(f"expected numbers, got the type {array.dtype}. Convert them first.")
         if array.dtype.kind != "f":
             low, high = float(array.min()), float(array.max())
             return cls(low, high, (low, high))

@@ -89,13 +89,11 @@ def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: 
         return replace(picture, pages=tuple(clean))
     scales = _scales(picture, denoiser.known_range)
     for page in picture.pages:
-        rows = partial(_rows, page)
-        known = denoiser.known_range(page.dtype)
-        notes.found(
-            check_rows(denoiser.card, page.shape[0], page.shape[1], rows, scales[page.dtype], told=known is not None)
-        )
-        if known is None:
-            notes.range(page.dtype, scales[page.dtype])
+        scale, (height, width) = scales[page.dtype], page.shape[:2]
+        told = denoiser.value_range is not None
+        notes.found(check_rows(denoiser.card, height, width, partial(_rows, page), scale, told=told))
+        if denoiser.known_range(page.dtype) is None:
+            notes.range(page.dtype, scale)
         notes.holes(page)
     first = picture.pages[0]
     notes.channels(denoiser.card, layout_of(first.shape, first.dtype).colours)

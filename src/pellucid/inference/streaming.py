@@ -68,7 +68,7 @@ def denoise_stream(
     known = denoiser.known_range(rows.dtype)
     scale = Scale.by(rows.dtype, lambda: _extent(rows), known)
     if notes:
-        notes.found(_check(denoiser, rows, scale, told=known is not None))
+        notes.found(_check(denoiser, rows, scale, told=denoiser.value_range is not None))
         if known is None:
             notes.range(rows.dtype, scale)
         notes.channels(denoiser.card, layout_of(rows.shape, rows.dtype).colours)

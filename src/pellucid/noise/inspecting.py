@@ -116,6 +116,8 @@ def inspect(images: Iterable[NDArray[Any]], value_range: Told = None) -> Inspect
 def _colours(array: NDArray[Any], name: str) -> NDArray[Any]:
     """Check an array, and return it without alpha, (H, W, 1) or (H, W, 3), in its own type."""
     colours = layout_of(array.shape, array.dtype, name).colours
+    if array.dtype.kind == "f" and not np.isfinite(array).any():
+        raise PellucidError(f"{name} holds no numbers, only NaN or infinite values. Leave it out.")
     return fill_holes(array[..., None] if array.ndim == 2 else array[..., :colours])[0]
 
 
