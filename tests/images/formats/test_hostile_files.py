@@ -83,6 +83,8 @@ def test_the_plain_file_that_is_spoilt_here_is_good() -> None:
         (plain(t279=(4, 1, 63)), "too short"),
         (plain(t273=(4, 1, 2**32 - 1)), "missing"),
         (plain(t278=(4, 1, 0)), "undefined"),
+        (plain(t277=(4, 1, 2**31)), "2147483648 samples"),
+        (plain(t277=(4, 1, 0)), "0 samples"),
         (plain(t270=(2, 2**32 - 1, 0)), "outside the file"),
         (plain(t34675=(7, 2**23, 0)), "outside the file"),
         (plain(t322=(4, 1, 2**16), t323=(4, 1, 2**16), t324=(4, 1, 8), t325=(4, 1, 64)), "tiles of 65536x65536"),

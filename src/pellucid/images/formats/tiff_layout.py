@@ -202,8 +202,8 @@ def _layout(name: str, directory: Directory, planes: int) -> Layout:
     if tag.WIDTH not in directory.tags or tag.LENGTH not in directory.tags:
         raise ValueError("a page has no size")
     samples, compression = one(tag.SAMPLES, 1), one(tag.COMPRESSION, NONE)
-    if not samples:
-        raise ValueError("a page has no samples")
+    if not 0 < samples <= tag.MOST_SAMPLES:
+        raise ValueError(f"a page has {samples} samples a pixel")
     bits, dtype = _type(name, directory, compression)
     photometric, extras, split = _channels(name, directory, samples, dtype, compression)
     tiled = tag.TILE_WIDTH in directory.tags
