@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.common import PellucidError
 from pellucid.images.formats import palette, tiff_colour, tiff_stack
 from pellucid.images.formats import tiff_header as tag
 from pellucid.images.formats import tiff_layout as page_kind
@@ -111,7 +112,7 @@ def _sizes(every: _Found) -> list[Size]:
         gray = layout.photometric == page_kind.PALETTE and palette.is_gray(_colours(directory, layout.bits))
         # A strip or tile of a compressed page is decoded whole, whatever part of it is wanted.
         direct = layout.compression == page_kind.NONE or layout.fine
-        parts = direct and layout.plain and orientation == 1
+        parts = direct and layout.plain and orientation == 1 and layout.compression not in page_kind.IMAGES
         result += [Size(height, width, 1 if gray else layout.colours, layout.dtype.itemsize, parts)] * layout.pages
     return result
 
@@ -122,6 +123,31 @@ def size(source: Source, limits: Limits) -> list[Size]:
         every, _, reduced = _layouts(source, limits)
         sizes = _sizes(every)
     return [each._replace(parts=each.parts and len(sizes) == 1 and not reduced) for each in sizes]
+
+
+def directory_of(source: Source, limits: Limits, page: int) -> int:
+    """Return the number of the directory that holds a page, of those in the file, to read the page in parts.
+
+    Parameters
+    ----------
+    page : its place in `Picture.pages`
+
+    Raises
+    ------
+    PellucidError
+        If it has no directory of its own, or its values are not those that a decoder gives.
+    """
+    with decoding(source.name):
+        every, _, _ = _layouts(source, limits)
+        owners = [each for each in every for _ in range(each[2].pages)]
+        number, directory, layout = owners[page]
+        if not layout.plain or directory.one(tag.ORIENTATION, 1) != 1:
+            raise PellucidError(
+                f"{source.name} cannot be streamed: expected upright pages, gray or RGB, of 8 bits or more, with their "
+                "channels side by side. Save it so, or leave out the bound on memory.",
+                argument="memory",
+            )
+        return number
 
 
 def _axes(every: _Found) -> tuple[str, tuple[int, ...]]:

@@ -157,10 +157,9 @@ class Layout:
 
     @property
     def plain(self) -> bool:
-        """Whether its values are those of the image, or their negative, in order, and safe to decode one by one."""
-        gray_or_rgb = self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
-        stored = not self.planar and self.bits == 8 * self.dtype.itemsize and self.compression not in IMAGES
-        return gray_or_rgb and stored and self.pages == 1
+        """Whether what a decoder gives is the image, or its negative: one page of gray or RGB, its samples together."""
+        gray_or_rgb = self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK, RGB) and self.compression != APERIO_YCBCR
+        return gray_or_rgb and not self.planar and self.bits == 8 * self.dtype.itemsize and self.pages == 1
 
     @property
     def fine(self) -> bool:
