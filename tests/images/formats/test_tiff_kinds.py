@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 
 from pellucid.common import PellucidError
 from pellucid.images.formats import Picture, measure, read_picture, write_picture
+from pellucid.images.formats.metadata import turned
 
 RNG = np.random.default_rng(0)
 SMOOTH = (np.add.outer(np.arange(48), 2 * np.arange(64)) + RNG.integers(0, 9, (48, 64))).astype(np.uint8)
@@ -345,3 +346,17 @@ def test_fax_of_two_dimensions(order: int, rows: int) -> None:
     picture, result = copied(data)
     assert np.array_equal(picture.pages[0], page)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(result))), page)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("planar", [False, True])
+def test_samples_are_turned(orientation: int, planar: bool) -> None:
+    values = drawn((2, 5, 7) if planar else (5, 7, 2), "int16")
+    options = {"planarconfig": "separate" if planar else "contig", "extratags": [(274, 3, 1, orientation, True)]}
+    picture, result = copied(saved(values, **options))
+    planes = values if planar else np.moveaxis(values, 2, 0)
+    expected = [turned(plane, orientation) for plane in planes]
+    assert all(np.array_equal(page, one) for page, one in zip(picture.pages, expected, strict=True))
+    assert picture.form.extra.shape == (2, *expected[0].shape)
+    with tifffile.TiffFile(io.BytesIO(result)) as opened:
+        assert 274 not in opened.pages.first.tags

@@ -279,3 +279,24 @@ def test_more_than_a_tiff_can_hold_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     assert picture.form.notes == ("it is written as a BigTIFF: it is larger than a TIFF can be",)
     assert result[2] == 43
     assert series(result)[0][:2] == ("imagej", "ZYX")
+
+
+def test_the_colours_in_which_imagej_shows_gray_are_kept() -> None:
+    values = stack((3, 9, 8), "uint8")
+    colours = RNG.integers(0, 2**16, (3, 256)).astype(np.uint16)
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream, imagej=True) as writer:
+        writer.write(values, photometric="palette", colormap=colours, metadata={"axes": "ZYX"})
+    picture, result = copied(stream.getvalue())
+    assert np.array_equal(np.stack(picture.pages), values)
+    assert picture.form.notes == ()
+    assert series(result) == series(stream.getvalue())
+    with tifffile.TiffFile(io.BytesIO(result)) as opened:
+        assert all(np.array_equal(page.colormap, colours) for page in opened.pages)
+        assert np.array_equal(opened.asarray(), values)
+
+
+def test_a_name_that_ends_in_ome_does_not_make_an_ome_tiff(tmp_path: Any) -> None:
+    write_picture(tmp_path / "a.ome.tif", Picture((stack((9, 8), "uint8"),)))
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as opened:
+        assert not opened.is_ome

@@ -50,6 +50,8 @@ class TiffPage:
     extras : what the samples after the colours are
     depth : planes of a volume; a tile then has three sides
     bits : of a value; 0 if it fills its type
+    colours : the colour map in which ImageJ shows gray values, as in the file
+    imagej : whether it is the first page of a file by ImageJ
     resolution : (x, y, unit)
     """
 
@@ -64,6 +66,8 @@ class TiffPage:
     predictor: int = 1
     tile: tuple[int, ...] | None = None
     subfile: int = 0
+    imagej: bool = False
+    colours: tuple[int, ...] = field(default=(), repr=False)
     resolution: tuple[Rational, Rational, int] | None = None
     descriptions: tuple[bytes, ...] = field(default=(), repr=False)
     icc: bytes | None = field(default=None, repr=False)
@@ -240,6 +244,9 @@ def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -
         tile = (layout.tile_depth, *tile)
     icc = checked_icc(name, tags.get(tag.ICC))
     converted = layout.photometric in _CONVERTED
+    shown = directory.one(tag.PHOTOMETRIC, -1) == page_kind.PALETTE and layout.photometric == page_kind.MIN_IS_BLACK
+    if shown:
+        _colours(directory, layout.bits)  # raises if there are none
     descriptions = directory.descriptions
     if layout.planes > 1:
         descriptions = tuple(map(tiff_stack.with_directories, descriptions))
@@ -256,6 +263,8 @@ def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -
         predictor=layout.predictor,
         tile=tile,
         subfile=directory.one(tag.SUBFILE, 0),
+        imagej=tiff_stack.of_imagej(directory),
+        colours=directory.many(tag.COLOUR_MAP) if shown else (),
         resolution=(x, y, unit) if all((*x, *y)) and unit in (1, *_UNITS) else None,
         descriptions=descriptions,
         icc=None if layout.photometric in (page_kind.CMYK, page_kind.CIELAB, page_kind.ICCLAB) else icc,
@@ -418,9 +427,9 @@ def _new(picture: Picture) -> TiffPage:
 
 def _in_one_piece(stored: tuple[TiffPage, ...], pages: tuple[NDArray[Any], ...]) -> bool:
     """Return whether the pixels of all pages are to lie one after another: ImageJ relies on it."""
-    if not stored or not stored[0].descriptions or not stored[0].descriptions[0].startswith(b"ImageJ="):
+    if not stored or not stored[0].imagej:
         return False
-    plain = {replace(each, count=1, subfile=0, descriptions=(), icc=None, tags=()) for each in stored}
+    plain = {replace(each, count=1, subfile=0, imagej=False, descriptions=(), icc=None, tags=()) for each in stored}
     alike = {(page.shape, page.dtype) for page in pages}
     one = next(iter(plain))
     direct = one.compression == 1 and not (one.tile or one.bits or one.split or one.depth > 1)
@@ -456,6 +465,8 @@ def _options(image: NDArray[Any], stored: TiffPage, order: Literal["<", ">"]) ->
     elif stored.photometric == page_kind.MIN_IS_WHITE:
         whole = image if plane.ndim > 2 else image[..., None]
         image, options["photometric"] = _inverted(whole, stored.bits).reshape(image.shape), "miniswhite"
+    if stored.colours and image.dtype == np.uint8 and samples == 1:
+        options |= {"photometric": "palette", "colormap": np.array(stored.colours, np.uint16).reshape(3, -1)}
     if stored.split or samples in (2, 4):
         options["extrasamples"] = stored.extras or (page_kind.UNASSOCIATED,)
     if samples > 1:

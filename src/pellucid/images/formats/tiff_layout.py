@@ -182,21 +182,24 @@ def layouts(source: Source, found: Directories, limits: Limits) -> list[tuple[in
         If pellucid does not read one of the pages, or its data is not complete.
     """
     chosen = [each for each in enumerate(found.pages) if not each[1].one(tag.SUBFILE, 0) & _REDUCED]
+    imagej = bool(chosen) and tiff_stack.of_imagej(chosen[0][1])
     result = []
     pixels = 0
     for number, directory in chosen:
-        layout = _layout(source.name, directory, tiff_stack.planes(directory, len(chosen)))
+        layout = _layout(source.name, directory, tiff_stack.planes(directory, len(chosen)), imagej=imagej)
         area = layout.width * layout.height
         before = pixels + area * (layout.pages - 1)
         pixels = limits.check_size(source.name, layout.width, layout.height, before)
         _check_data(source, layout)
         result.append((number, directory, layout))
-    if not result:
-        raise ValueError("it holds only reduced versions")
+    if not result:  # as in raw files of cameras
+        raise unsupported(
+            source.name, "smaller versions of an image alone", "the image", "Develop or convert it first."
+        )
     return result
 
 
-def _layout(name: str, directory: Directory, planes: int) -> Layout:
+def _layout(name: str, directory: Directory, planes: int, *, imagej: bool) -> Layout:
     one = directory.one
     if tag.WIDTH not in directory.tags or tag.LENGTH not in directory.tags:
         raise ValueError("a page has no size")
@@ -204,7 +207,7 @@ def _layout(name: str, directory: Directory, planes: int) -> Layout:
     if not 0 < samples <= tag.MOST_SAMPLES:
         raise ValueError(f"a page has {samples} samples a pixel")
     bits, dtype = _type(name, directory, compression)
-    photometric, extras, split = _channels(name, directory, samples, dtype, compression)
+    photometric, extras, split = _channels(name, directory, samples, dtype, compression, imagej=imagej)
     tiled = tag.TILE_WIDTH in directory.tags
     tile = (one(tag.TILE_LENGTH, 0), one(tag.TILE_WIDTH, 0)) if tiled else None
     if tile and (min(tile) < 1 or max(tile) > 2**16):
@@ -259,10 +262,12 @@ def _type(name: str, directory: Directory, compression: int) -> tuple[int, np.dt
 
 
 def _channels(
-    name: str, directory: Directory, samples: int, dtype: np.dtype[np.generic], compression: int
+    name: str, directory: Directory, samples: int, dtype: np.dtype[np.generic], compression: int, *, imagej: bool
 ) -> tuple[int, tuple[int, ...], bool]:
     """Return the photometric interpretation, what the samples after the colours are, and whether all are separate."""
     photometric = directory.one(tag.PHOTOMETRIC, -1)
+    if photometric == PALETTE and dtype == np.uint8 and imagej:
+        photometric = MIN_IS_BLACK  # the palette only shows the values in other colours
     colours = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}.get(
         photometric, 0
     )
@@ -277,7 +282,8 @@ def _channels(
             kind += f" of {dtype}" if deep else f" in {COMPRESSIONS[compression]} compression"
         raise unsupported(name, f"colours of another kind, {kind}", "gray or RGB", "Convert it to RGB first.")
     if samples < colours:
-        raise ValueError(f"it has {samples} samples a pixel for {colours} colours")
+        what = f"{samples} samples a pixel for {colours} colours"
+        raise unsupported(name, what, f"at least {colours}", "Save each channel as a page.")
     extras = (directory.many(tag.EXTRA_SAMPLES) + (UNSPECIFIED,) * samples)[: samples - colours]
     extras = tuple(each if each in (ASSOCIATED, UNASSOCIATED) else UNSPECIFIED for each in extras)
     if not extras:
@@ -334,6 +340,8 @@ def _check_data(source: Source, layout: Layout) -> None:
         raise ValueError("its compression is for 1 bit")
     size = np.uint64(source.size)
     offsets, counts = layout.offsets, layout.counts
+    if ((offsets == 0) & (counts == 0)).any():
+        raise unsupported(source.name, "strips or tiles that are left out", "all of them", "Save it without gaps.")
     missing = (offsets == 0) | (counts == 0) | (offsets > size) | (counts > size) | (offsets + counts > size)
     if missing.any():
         raise ValueError(f"strip or tile {missing.argmax()} is missing")
