@@ -266,7 +266,7 @@ def _channels(
 ) -> tuple[int, tuple[int, ...], bool]:
     """Return the photometric interpretation, what the samples after the colours are, and whether all are separate."""
     photometric = directory.one(tag.PHOTOMETRIC, -1)
-    if photometric == PALETTE and dtype == np.uint8 and imagej:
+    if photometric == PALETTE and directory.many(tag.BITS) == (8,) and imagej:
         photometric = MIN_IS_BLACK  # the palette only shows the values in other colours
     colours = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}.get(
         photometric, 0
