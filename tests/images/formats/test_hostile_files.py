@@ -75,7 +75,7 @@ def test_the_plain_file_that_is_spoilt_here_is_good() -> None:
         (plain(t256=(4, 1, 0)), "0x8 pixels"),
         (plain(t256=(4, 1, 2**20), t257=(4, 1, 2**20)), "more than the limit"),
         (plain(t257=(4, 1, 2**14)), "too short"),
-        (plain(t258=(3, 1, 7)), "7-bit"),
+        (plain(t258=(3, 1, 24)), "24-bit"),
         (plain(t258=(3, 1, 12)), "too short"),
         (plain(t273=(4, 2**31, 110)), "outside the file"),
         (plain(t273=(4, 1, 0)), "missing"),

@@ -161,6 +161,10 @@ def test_what_pillow_writes(compression: str, mode: str) -> None:
 REFUSED = {
     "complex": ({"data": np.zeros((4, 4), np.complex64)}, "complex"),
     "float CMYK": ({"data": np.zeros((4, 4, 4), np.float32), "photometric": "separated"}, "CMYK of float32"),
+    "deep YCbCr": (
+        {"data": np.zeros((4, 4, 3), np.uint16), "photometric": "ycbcr", "compression": "jpeg2000"},
+        "YCbCr of uint16",
+    ),
     "LogLuv": ({"data": np.zeros((4, 4, 3), np.uint16), "photometric": "logluv"}, "LogLuv"),
     "mask": ({"data": np.zeros((4, 4), bool), "subfiletype": 4}, "mask"),
     "volume": (

@@ -123,6 +123,7 @@ def test_planes_without_directories(kind: str, byteorder: str, colour: bool) -> 
     with tifffile.TiffFile(io.BytesIO(result)) as opened:
         assert len(opened.pages) == 5
         assert opened.byteorder == byteorder
+        assert not any(270 in page.tags for page in opened.pages[1:])
     assert series(result) == series(data)
     with pytest.raises(PellucidError, match=r"damaged or truncated: .* 5 planes, but has the bytes of 4"):
         read_picture(data[: end - 1])
@@ -138,6 +139,7 @@ def test_planes_without_directories(kind: str, byteorder: str, colour: bool) -> 
         ("ImageJ=1.54f\nimages=999999999\n", "more than the limit"),
         ('{"shape": [99999, 99999, 9, 8], "truncated": true}', "more than the limit"),
         ("ImageJ=1.54f\nimages=4\n", "bytes of 1"),
+        ("ImageJ=1.54f\nimages=3700000\n", "3700000 pages or more; expected at most 1048576"),
     ],
 )
 def test_planes_that_are_not_there(text: str, said: str) -> None:

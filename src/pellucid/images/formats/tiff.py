@@ -32,6 +32,7 @@ _WRITTEN = {1: None, 5: "lzw", 32773: "packbits", 34925: "lzma", 50000: "zstd"} 
 _UNITS = {2: 1.0, 3: 2.54}  # of resolution, inch and centimetre: the factor to dots per inch
 _LARGEST_CLASSIC = 2**32 - 2**25  # bytes of pixels; tags need room, too
 _CONVERTED = (page_kind.CMYK, page_kind.YCBCR, page_kind.CIELAB, page_kind.ICCLAB)
+_SPREAD = (2, 4)  # bits whose largest value is a part of 255
 _RATIONALS = {5: "u4", 10: "i4"}
 _TWO_DIMENSIONAL = 1  # in T4Options
 _PAGE = 2  # in NewSubfileType: one page of several
@@ -229,7 +230,8 @@ def _notes(directory: Directory, layout: Layout, big_endian: bool) -> list[str]:
 
 def _packed(layout: Layout, big_endian: bool) -> bool:
     """Return whether values that do not fill their type are written so; big-endian ones tifffile packs wrongly."""
-    return not layout.whole and layout.bits > 8 and layout.compression == page_kind.NONE and not big_endian
+    fits = not layout.whole and layout.bits not in _SPREAD and layout.photometric != page_kind.PALETTE
+    return fits and layout.compression == page_kind.NONE and not big_endian
 
 
 def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -> TiffPage:
@@ -356,14 +358,14 @@ def _fax(source: Source, directory: Directory, layout: Layout) -> NDArray[Any]:
 
 
 def _in_usual_colours(page: NDArray[Any], directory: Directory, layout: Layout) -> NDArray[Any]:
-    """Return (height, width, samples) as gray or RGB with black as 0, values under 8 bits spread over 8."""
+    """Return (height, width, samples) as gray or RGB with black as 0; `_SPREAD` bits are spread over 8."""
     kind = layout.photometric
     if kind == page_kind.PALETTE:
         colours = palette.resolve(page[..., 0].astype(np.uint8), _colours(directory, layout.bits))
         return colours if colours.ndim == 3 else colours[..., None]
     if kind == page_kind.MIN_IS_WHITE:
         page = _inverted(page, layout.bits)
-    if layout.bits in (2, 4):
+    if layout.bits in _SPREAD:
         page = page * np.uint8(255 // (2**layout.bits - 1))
     if kind == page_kind.CMYK:
         colours = tiff_colour.from_cmyk(np.ascontiguousarray(page[..., :4]), directory.tags.get(tag.ICC))
@@ -413,6 +415,7 @@ def write(picture: Picture, stream: BinaryIO) -> None:
             for image in _joined([next(pages) for _ in range(each.count)], each):
                 data, options = _options(image, each, order)
                 writer.write(data, contiguous=one_piece, **options)
+                each = replace(each, descriptions=(), tags=())  # which stood in one directory
 
 
 def _new(picture: Picture) -> TiffPage:
@@ -457,7 +460,7 @@ def _options(image: NDArray[Any], stored: TiffPage, order: Literal["<", ">"]) ->
     options: dict[str, Any] = {"metadata": None, "software": False, "photometric": "minisblack"}
     plane = image[0] if stored.depth > 1 else image
     samples = channels(plane)
-    if stored.bits and image.dtype == np.uint16:
+    if stored.bits and image.dtype in (np.uint8, np.uint16):
         image = np.minimum(image, 2**stored.bits - 1)
         options["bitspersample"] = stored.bits
     if (stored.photometric == page_kind.RGB) if stored.split else samples > 2:
@@ -486,7 +489,6 @@ def _options(image: NDArray[Any], stored: TiffPage, order: Literal["<", ">"]) ->
         options |= {"resolution": (x, y), "resolutionunit": unit}
     if stored.icc:
         options["iccprofile"] = stored.icc
-    # Tags of the first of several planes alone, where they stand in one directory.
     texts = [(tag.DESCRIPTION, 2, 0, text, True) for text in stored.descriptions]
     options["extratags"] = texts + [_extratag(each, order) for each in stored.tags]
     return np.ascontiguousarray(image), options

@@ -86,9 +86,7 @@ _CCITT = (2, FAX_3, 4)
 _REDUCED = 1  # in NewSubfileType: a smaller version of another page
 _DTYPES: dict[tuple[int, int], type[np.generic]] = {
     (1, 1): np.bool_,
-    (1, 2): np.uint8,
-    (1, 4): np.uint8,
-    (1, 8): np.uint8,
+    **{(1, bits): np.uint8 for bits in range(2, 9)},
     **{(1, bits): np.uint16 for bits in range(9, 17)},
     (1, 32): np.uint32,
     (1, 64): np.uint64,
@@ -100,6 +98,7 @@ _DTYPES: dict[tuple[int, int], type[np.generic]] = {
     (3, 32): np.float32,
     (3, 64): np.float64,
 }
+_MOST_PAGES = 2**20
 _FINE = 2**22  # bytes of a strip or tile, decoded, up to which a few of them are read in place of the whole page
 _FORMATS = {1: "unsigned", 2: "signed", 3: "floating", 4: "undefined", 5: "complex signed", 6: "complex floating"}
 
@@ -182,6 +181,7 @@ def layouts(source: Source, found: Directories, limits: Limits) -> list[tuple[in
         If pellucid does not read one of the pages, or its data is not complete.
     """
     chosen = [each for each in enumerate(found.pages) if not each[1].one(tag.SUBFILE, 0) & _REDUCED]
+    pages = 0
     imagej = bool(chosen) and tiff_stack.of_imagej(chosen[0][1])
     result = []
     pixels = 0
@@ -190,6 +190,9 @@ def layouts(source: Source, found: Directories, limits: Limits) -> list[tuple[in
         area = layout.width * layout.height
         before = pixels + area * (layout.pages - 1)
         pixels = limits.check_size(source.name, layout.width, layout.height, before)
+        pages += layout.pages
+        if pages > _MOST_PAGES:
+            raise unsupported(source.name, f"{pages} pages or more", f"at most {_MOST_PAGES}", "Cut it up first.")
         _check_data(source, layout)
         result.append((number, directory, layout))
     if not result:  # as in raw files of cameras
@@ -219,6 +222,11 @@ def _layout(name: str, directory: Directory, planes: int, *, imagej: bool) -> La
     depth, tile_depth = one(tag.DEPTH, 1), one(tag.TILE_DEPTH, 1) if tiled else 1
     if not 0 < depth < 2**16 or not 0 < tile_depth <= 2**10:
         raise ValueError(f"it is a volume of {depth} planes in tiles of {tile_depth}")
+    planar = one(tag.PLANAR, 1) == 2 and samples > 1
+    offsets = directory.bulk(tag.TILE_OFFSETS if tile else tag.STRIP_OFFSETS)
+    counts = directory.bulk(tag.TILE_COUNTS if tile else tag.STRIP_COUNTS)
+    if len(offsets) == 1 and not len(counts) and compression == NONE and not tile:  # as old programs wrote it
+        counts = np.array([-(-one(tag.WIDTH, 0) * bits * samples // 8) * height], np.uint64)
     layout = Layout(
         width=one(tag.WIDTH, 0),
         height=height,
@@ -228,13 +236,13 @@ def _layout(name: str, directory: Directory, planes: int, *, imagej: bool) -> La
         photometric=photometric,
         extras=extras,
         split=split,
-        planar=one(tag.PLANAR, 1) == 2 and samples > 1,
+        planar=planar,
         compression=compression,
         predictor=_predictor(name, one(tag.PREDICTOR, 1), bits, dtype, compression),
         tile=tile,
         rows=rows,
-        offsets=directory.bulk(tag.TILE_OFFSETS if tile else tag.STRIP_OFFSETS),
-        counts=directory.bulk(tag.TILE_COUNTS if tile else tag.STRIP_COUNTS),
+        offsets=offsets,
+        counts=counts,
         depth=depth,
         tile_depth=tile_depth,
         planes=planes,
@@ -256,7 +264,7 @@ def _type(name: str, directory: Directory, compression: int) -> tuple[int, np.dt
     depth, form = bits.pop(), formats.pop()
     dtype = _DTYPES.get((form, depth))
     if dtype is None:
-        expected = "integers of 1, 2, 4, 8 to 16, 32 or 64 bits, or floating numbers of 16, 32 or 64"
+        expected = "integers of 1 to 16, 32 or 64 bits, or floating numbers of 16, 32 or 64"
         raise unsupported(name, f"{depth}-bit {_FORMATS.get(form, 'unknown')} samples", expected, "Convert it first.")
     return depth, np.dtype(dtype)
 
@@ -274,12 +282,13 @@ def _channels(
     deep = dtype not in (np.uint8, np.uint16)
     full = (directory.many(tag.SUBSAMPLING) or (2, 2)) == (1, 1) and dtype == np.uint8 and compression not in IMAGES
     reduced = photometric == YCBCR and compression not in (JPEG, *JPEG_2000) and not full
-    if not colours or reduced or (photometric in (CMYK, CIELAB, ICCLAB) and (deep or compression in IMAGES)):
-        kinds = {CMYK: "CMYK", CIELAB: "CIELab", ICCLAB: "CIELab"}
+    other = photometric in (CMYK, CIELAB, ICCLAB) and (deep or compression in IMAGES)
+    if not colours or reduced or other or (photometric == YCBCR and dtype != np.uint8):
+        kinds = {CMYK: "CMYK", YCBCR: "YCbCr", CIELAB: "CIELab", ICCLAB: "CIELab"}
         kind = "YCbCr with fewer samples of colour" if reduced else kinds.get(photometric, _COLOURS.get(photometric))
         kind = kind or f"TIFF's photometric interpretation {photometric}"
         if colours and not reduced:
-            kind += f" of {dtype}" if deep else f" in {COMPRESSIONS[compression]} compression"
+            kind += f" of {dtype}" if deep or photometric == YCBCR else f" in {COMPRESSIONS[compression]} compression"
         raise unsupported(name, f"colours of another kind, {kind}", "gray or RGB", "Convert it to RGB first.")
     if samples < colours:
         what = f"{samples} samples a pixel for {colours} colours"
@@ -312,6 +321,9 @@ def _refuse_mixtures(name: str, directory: Directory, layout: Layout) -> None:
     colour = layout.photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
     if layout.dtype == np.bool_ and layout.samples > 1:
         raise unsupported(name, "several 1-bit samples a pixel", "one", "Save it with 8 bits.")
+    ycbcr = layout.photometric == YCBCR and layout.compression != JPEG
+    if (ycbcr and layout.extras) or (layout.compression == APERIO_YCBCR and layout.dtype != np.uint8):
+        raise unsupported(name, "YCbCr colours with others", "8 bits, three channels", "Convert it to RGB first.")
     if layout.photometric == PALETTE and (layout.bits > 8 or layout.dtype.kind not in "bu"):
         raise unsupported(name, f"a palette of {layout.bits} bits", "at most 8", "Convert it to RGB first.")
     if layout.depth > 1 and (colour or layout.planar or layout.split or layout.compression in (*IMAGES, *_CCITT)):
