@@ -160,10 +160,14 @@ def test_what_pillow_writes(compression: str, mode: str) -> None:
 
 REFUSED = {
     "complex": ({"data": np.zeros((4, 4), np.complex64)}, "complex"),
-    "float CMYK": ({"data": np.zeros((4, 4, 4), np.float32), "photometric": "separated"}, "CMYK of float32"),
+    "float CMYK": ({"data": np.zeros((4, 4, 4), np.float32), "photometric": "separated"}, "CMYK of 32-bit floats"),
     "deep YCbCr": (
         {"data": np.zeros((4, 4, 3), np.uint16), "photometric": "ycbcr", "compression": "jpeg2000"},
-        "YCbCr of uint16",
+        "YCbCr of 16-bit integers",
+    ),
+    "YCbCr in WebP": (
+        {"data": np.zeros((4, 4, 3), np.uint8), "photometric": "ycbcr", "compression": "webp"},
+        "YCbCr in WebP compression",
     ),
     "LogLuv": ({"data": np.zeros((4, 4, 3), np.uint16), "photometric": "logluv"}, "LogLuv"),
     "mask": ({"data": np.zeros((4, 4), bool), "subfiletype": 4}, "mask"),

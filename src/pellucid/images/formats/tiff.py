@@ -31,7 +31,6 @@ from pellucid.images.formats.tiff_layout import Layout, layouts, unsupported
 _WRITTEN = {1: None, 5: "lzw", 32773: "packbits", 34925: "lzma", 50000: "zstd"}  # others: deflate
 _UNITS = {2: 1.0, 3: 2.54}  # of resolution, inch and centimetre: the factor to dots per inch
 _LARGEST_CLASSIC = 2**32 - 2**25  # bytes of pixels; tags need room, too
-_CONVERTED = (page_kind.CMYK, page_kind.YCBCR, page_kind.CIELAB, page_kind.ICCLAB)
 _SPREAD = (2, 4)  # bits whose largest value is a part of 255
 _RATIONALS = {5: "u4", 10: "i4"}
 _TWO_DIMENSIONAL = 1  # in T4Options
@@ -245,7 +244,7 @@ def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -
     elif tile and layout.depth > 1:
         tile = (layout.tile_depth, *tile)
     icc = checked_icc(name, tags.get(tag.ICC))
-    converted = layout.photometric in _CONVERTED
+    converted = layout.photometric in page_kind.CONVERTED
     shown = directory.one(tag.PHOTOMETRIC, -1) == page_kind.PALETTE and layout.photometric == page_kind.MIN_IS_BLACK
     if shown:
         _colours(directory, layout.bits)  # raises if there are none

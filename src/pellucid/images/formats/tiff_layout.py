@@ -73,7 +73,13 @@ _OTHERS = {
     65001: "EER",
     65002: "EER",
 }  # named, so that the user knows what to look for
+_SAMPLES = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
+CONVERTED = (CMYK, YCBCR, CIELAB, ICCLAB)
 _COLOURS = {
+    CMYK: "CMYK",
+    YCBCR: "YCbCr",
+    CIELAB: "CIELab",
+    ICCLAB: "CIELab",
     4: "a transparency mask",
     10: "ITU Lab",
     32803: "the mosaic of a camera",
@@ -210,7 +216,11 @@ def _layout(name: str, directory: Directory, planes: int, *, imagej: bool) -> La
     if not 0 < samples <= tag.MOST_SAMPLES:
         raise ValueError(f"a page has {samples} samples a pixel")
     bits, dtype = _type(name, directory, compression)
-    photometric, extras, split = _channels(name, directory, samples, dtype, compression, imagej=imagej)
+    photometric = one(tag.PHOTOMETRIC, -1)
+    if photometric == PALETTE and bits == 8 and imagej:
+        photometric = MIN_IS_BLACK  # the palette only shows the values in other colours
+    colours = _colour_samples(name, photometric, directory, bits, dtype, compression)
+    extras, split = _channels(name, photometric, directory, samples, colours)
     tiled = tag.TILE_WIDTH in directory.tags
     tile = (one(tag.TILE_LENGTH, 0), one(tag.TILE_WIDTH, 0)) if tiled else None
     if tile and (min(tile) < 1 or max(tile) > 2**16):
@@ -269,41 +279,45 @@ def _type(name: str, directory: Directory, compression: int) -> tuple[int, np.dt
     return depth, np.dtype(dtype)
 
 
+def _colour_samples(
+    name: str, photometric: int, directory: Directory, bits: int, dtype: np.dtype[np.generic], compression: int
+) -> int:
+    """Return how many samples of a pixel are its colours."""
+    kind = _COLOURS.get(photometric, f"TIFF's photometric interpretation {photometric}")
+    if photometric in CONVERTED:
+        deepest, decoders = ((8,), (JPEG, *JPEG_2000)) if photometric == YCBCR else ((8, 16), ())
+        whole = compression in decoders or (directory.many(tag.SUBSAMPLING) or (2, 2)) == (1, 1)
+        if dtype.kind != "u" or bits not in deepest:
+            kind += f" of {bits}-bit {'integers' if dtype.kind in 'biu' else 'floats'}"
+        elif compression in IMAGES and compression not in decoders:
+            kind += f" in {COMPRESSIONS[compression]} compression"
+        elif photometric == YCBCR and not whole:
+            kind += " with fewer samples of colour"
+        else:
+            return _SAMPLES[photometric]
+    elif photometric in _SAMPLES:
+        return _SAMPLES[photometric]
+    raise unsupported(name, f"colours of another kind, {kind}", "gray or RGB", "Convert it to RGB first.")
+
+
 def _channels(
-    name: str, directory: Directory, samples: int, dtype: np.dtype[np.generic], compression: int, *, imagej: bool
-) -> tuple[int, tuple[int, ...], bool]:
-    """Return the photometric interpretation, what the samples after the colours are, and whether all are separate."""
-    photometric = directory.one(tag.PHOTOMETRIC, -1)
-    if photometric == PALETTE and directory.many(tag.BITS) == (8,) and imagej:
-        photometric = MIN_IS_BLACK  # the palette only shows the values in other colours
-    colours = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}.get(
-        photometric, 0
-    )
-    deep = dtype not in (np.uint8, np.uint16)
-    full = (directory.many(tag.SUBSAMPLING) or (2, 2)) == (1, 1) and dtype == np.uint8 and compression not in IMAGES
-    reduced = photometric == YCBCR and compression not in (JPEG, *JPEG_2000) and not full
-    other = photometric in (CMYK, CIELAB, ICCLAB) and (deep or compression in IMAGES)
-    if not colours or reduced or other or (photometric == YCBCR and dtype != np.uint8):
-        kinds = {CMYK: "CMYK", YCBCR: "YCbCr", CIELAB: "CIELab", ICCLAB: "CIELab"}
-        kind = "YCbCr with fewer samples of colour" if reduced else kinds.get(photometric, _COLOURS.get(photometric))
-        kind = kind or f"TIFF's photometric interpretation {photometric}"
-        if colours and not reduced:
-            kind += f" of {dtype}" if deep or photometric == YCBCR else f" in {COMPRESSIONS[compression]} compression"
-        raise unsupported(name, f"colours of another kind, {kind}", "gray or RGB", "Convert it to RGB first.")
+    name: str, photometric: int, directory: Directory, samples: int, colours: int
+) -> tuple[tuple[int, ...], bool]:
+    """Return what the samples after the colours are, and whether each sample is an image of its own."""
     if samples < colours:
         what = f"{samples} samples a pixel for {colours} colours"
         raise unsupported(name, what, f"at least {colours}", "Save each channel as a page.")
     extras = (directory.many(tag.EXTRA_SAMPLES) + (UNSPECIFIED,) * samples)[: samples - colours]
     extras = tuple(each if each in (ASSOCIATED, UNASSOCIATED) else UNSPECIFIED for each in extras)
     if not extras:
-        return photometric, (), False
+        return (), False
     # Four samples without names are an old way to write RGBA; two could be anything.
     if len(extras) == 1 and photometric != PALETTE and (extras[0] != UNSPECIFIED or photometric == RGB):
-        return photometric, extras, False
+        return extras, False
     if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB):
         what = f"{samples} samples a pixel, of which {colours} are colours"
         raise unsupported(name, what, "one more at most, named alpha", "Save each channel as a page.")
-    return photometric, extras, True
+    return extras, True
 
 
 def _predictor(name: str, predictor: int, bits: int, dtype: np.dtype[np.generic], compression: int) -> int:
