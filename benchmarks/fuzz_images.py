@@ -98,25 +98,60 @@ def valid_files() -> dict[str, bytes]:
         "jpeg-tiled": {"compression": "jpeg", "tile": (16, 16)},
         "planar": {"planarconfig": "separate"},
         "described": {"description": "ImageJ=1.5\nimages=1\n", "resolution": (3, 4)},
+        **{kind: {"compression": kind} for kind in ("jpeg2000", "jpegxl", "jpegxr", "webp", "lerc", "png")},
+        "webp-tiled": {"compression": "webp", "tile": (16, 16)},
+        "lab": {"photometric": "cielab"},
+        "tagged": {"extratags": [(700, 1, 0, b"<xmp/>", True), (33550, 12, 3, (1.0, 1.0, 0.0), True)]},
     }.items():
         for big in (False, True):
             stream = io.BytesIO()
             data = np.moveaxis(rgb, 2, 0) if "planarconfig" in options else rgb
             with tifffile.TiffWriter(stream, bigtiff=big, byteorder=">" if big else "<") as writer:
-                writer.write(data, photometric="rgb", metadata=None, **options)
+                writer.write(data, **{"photometric": "rgb", "metadata": None} | options)
                 if name == "plain":
                     writer.write(gray.astype(np.float32) / 255, photometric="miniswhite")
                     writer.write(gray.astype(np.uint16), photometric="minisblack", compression="lzw")
             files[f"{name}{'-big' * big}.tif"] = stream.getvalue()
+    files |= _stacks(gray)
     for mode, key in (("L", 7), ("RGB", (1, 2, 3))):
         stream = io.BytesIO()
         Image.fromarray(gray if mode == "L" else rgb).save(stream, "PNG", transparency=key)
         files[f"key-{mode}.png"] = stream.getvalue()
     for compression in ("group3", "group4", "tiff_ccitt"):
         stream = io.BytesIO()
-        Image.fromarray(gray > 99).save(stream, "TIFF", compression=compression)
-        files[f"{compression}.tif"] = stream.getvalue()
+        for options in (0, 1) if compression == "group3" else (0,):
+            stream = io.BytesIO()
+            Image.fromarray(gray > 99).save(stream, "TIFF", compression=compression, tiffinfo={292: options})
+            files[f"{compression}-{options}.tif"] = stream.getvalue()
     return files
+
+
+def _stacks(page: np.ndarray) -> dict[str, bytes]:
+    """Return TIFFs of several planes, of channels that are no colours, and of other types of numbers."""
+    import tifffile
+
+    planes = np.stack([page, page[::-1], page[:, ::-1], page // 2])
+    files: dict[str, bytes] = {}
+    for name, kinds, options in (
+        ("imagej", {"imagej": True}, {"metadata": {"axes": "ZYX", "Labels": list("abcd")}}),
+        ("imagej-one", {"imagej": True}, {"metadata": {"axes": "TYX"}, "truncate": True}),
+        ("ome", {"ome": True}, {"metadata": {"axes": "CYX"}, "compression": "zlib"}),
+        ("shaped", {}, {"metadata": {"axes": "ZYX"}}),
+        ("shaped-one", {}, {"metadata": {"axes": "ZYX"}, "truncate": True}),
+        ("volume", {}, {"volumetric": True, "metadata": None, "tile": (16, 16, 16)}),
+        ("samples", {}, {"planarconfig": "separate", "metadata": None}),
+    ):
+        stream = io.BytesIO()
+        with tifffile.TiffWriter(stream, **kinds) as writer:
+            writer.write(planes, photometric="minisblack", **options)
+        files[f"{name}.tif"] = stream.getvalue()
+    for dtype, options in (("i2", {"compression": "lzw", "predictor": 2}), ("u4", {}), ("u2", {"bitspersample": 12})):
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, page.astype(dtype), photometric="minisblack", metadata=None, **options)
+        files[f"{dtype}.tif"] = stream.getvalue()
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.moveaxis(planes, 0, 2), photometric="separated", metadata=None, iccprofile=b"none")
+    return files | {"cmyk.tif": stream.getvalue()}
 
 
 def bmp_with_alpha(page: np.ndarray) -> bytes:

@@ -96,14 +96,6 @@ def test_headers_are_read_right(kind: str, height: int, width: int, channels: in
     assert claim.channels == channels
 
 
-def test_many_channels_of_jpeg_xl() -> None:
-    page = np.dstack([RGB, RGB])
-    strip = encoded("jpegxl", page)
-    assert tiff_inner._PARSERS["JPEG XL"](strip, len(strip)) == (56, 40, 6, "")
-    pages = read_picture(inside("jpegxl", strip, samples=6)).pages
-    assert np.array_equal(np.dstack(pages), page)
-
-
 def test_animations_are_not_supported() -> None:
     frames = np.stack([RGB, RGB[::-1]])
     for kind, data in (("webp", webp_of(frames)), ("jpegxl", encoded("jpegxl", frames))):
@@ -133,3 +125,12 @@ def test_a_jpeg_of_more_than_8_bits_is_not_supported() -> None:
     data = stream.getvalue().replace(struct.pack("<HHI", 258, 3, 1) + b"\x0c", struct.pack("<HHI", 258, 3, 1) + b"\x08")
     with pytest.raises(PellucidError, match="not supported: it has JPEG compression with 12 bits"):
         read_picture(data)
+
+
+def test_an_inner_image_says_nothing_on_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    strip = bytearray(encoded("jpegxr", RGB))
+    (place,) = struct.unpack("<I", strip[4:8])
+    strip[place + 2 + 12 : place + 4 + 12] = b"\x02\xbe"
+    with pytest.raises(PellucidError, match="tags of another kind"):
+        read_picture(inside("jpegxr", bytes(strip)))
+    assert capfd.readouterr() == ("", "")

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 
 from pellucid.common import PellucidError
 from pellucid.images.formats import Picture, measure, read_picture, write_picture
+from pellucid.images.formats.metadata import turned
 
 RNG = np.random.default_rng(0)
 SMOOTH = (np.add.outer(np.arange(48), 2 * np.arange(64)) + RNG.integers(0, 9, (48, 64))).astype(np.uint8)
@@ -122,11 +123,13 @@ def test_pages_that_are_taken_out_are_written_one_by_one() -> None:
     assert np.array_equal(array(stream.getvalue()), picture.pages[:2])
 
 
-@pytest.mark.parametrize("bits", [9, 10, 11, 12, 13, 14, 15])
+@pytest.mark.parametrize("bits", [3, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15])
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "rgb"])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 def test_bits_that_do_not_fill_bytes(bits: int, photometric: str, byteorder: str) -> None:
-    values = RNG.integers(0, 2**bits, (7, 9, 3) if photometric == "rgb" else (7, 9), dtype=np.uint16)
+    whole = 8 if bits < 8 else 16
+    shape = (7, 9, 3) if photometric == "rgb" else (7, 9)
+    values = RNG.integers(0, 2**bits, shape).astype(f"uint{whole}")
     samples = 3 if photometric == "rgb" else 1
     colours = {"minisblack": 1, "miniswhite": 0, "rgb": 2}[photometric]
     raw = imagecodecs.packints_encode(values, bits, runlen=9 * samples)
@@ -135,15 +138,25 @@ def test_bits_that_do_not_fill_bytes(bits: int, photometric: str, byteorder: str
     assert np.array_equal(picture.pages[0], 2**bits - 1 - values if photometric == "miniswhite" else values)
     assert not measure(data).parts
     if byteorder == ">":
-        assert picture.form.notes == (f"values of {bits} bits are written with 16",)
+        assert picture.form.notes == (f"values of {bits} bits are written with {whole}",)
         return
     assert picture.form.notes == ()
     assert layout(result)[0][0] in (bits, (bits,) * samples)
     assert np.array_equal(array(result), values)
     assert np.array_equal(imagecodecs.tiff_decode(result), values)  # by libtiff
-    brighter, stream = Picture((np.full_like(picture.pages[0], 2**16 - 1),), picture.form), io.BytesIO()
+    brighter, stream = Picture((np.full_like(picture.pages[0], 2**whole - 1),), picture.form), io.BytesIO()
     write_picture(stream, brighter)
     assert (read_picture(stream.getvalue()).pages[0] == 2**bits - 1).all()
+
+
+def test_a_strip_without_a_count() -> None:
+    values = drawn((7, 9), "uint16")
+    data = by_hand(9, 7, values.tobytes(), {258: (3, 16)})
+    where = data.index(struct.pack("<HHI", 279, 4, 1))
+    data = data[:where] + struct.pack("<HHI", 65000, 4, 1) + data[where + 8 :]
+    assert np.array_equal(copied(data)[0].pages[0], values)
+    with pytest.raises(PellucidError, match="missing"):
+        read_picture(data[:-1])
 
 
 @pytest.mark.parametrize("bits", [2, 4, 12])
@@ -245,9 +258,10 @@ def test_cmyk_without_a_profile() -> None:
     inks[0, 0], inks[0, 1, 0], inks[0, 2, 3], inks[0, 3] = 0, 255, 255, 255
     inks[0, 4] = (0, 51, 0, 51)
     expected = [[255] * 3, [0, 255, 255], [0] * 3, [0] * 3, [204, 163, 204]]
-    for scale in (1, 257):
+    for scale, planar in ((1, False), (257, False), (1, True)):
         values = inks.astype(np.uint16) * scale if scale > 1 else inks
-        picture, result = copied(saved(values, photometric="separated"))
+        stored, options = (np.moveaxis(values, 2, 0), {"planarconfig": "separate"}) if planar else (values, {})
+        picture, result = copied(saved(stored, photometric="separated", **options))
         assert np.abs(picture.pages[0].astype(int) - np.array([expected]) * scale).max() <= scale // 2
         assert picture.form.notes == ("CMYK colours are written as RGB",)
         assert layout(result)[0][5] == 2
@@ -345,3 +359,17 @@ def test_fax_of_two_dimensions(order: int, rows: int) -> None:
     picture, result = copied(data)
     assert np.array_equal(picture.pages[0], page)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(result))), page)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("planar", [False, True])
+def test_samples_are_turned(orientation: int, planar: bool) -> None:
+    values = drawn((2, 5, 7) if planar else (5, 7, 2), "int16")
+    options = {"planarconfig": "separate" if planar else "contig", "extratags": [(274, 3, 1, orientation, True)]}
+    picture, result = copied(saved(values, **options))
+    planes = values if planar else np.moveaxis(values, 2, 0)
+    expected = [turned(plane, orientation) for plane in planes]
+    assert all(np.array_equal(page, one) for page, one in zip(picture.pages, expected, strict=True))
+    assert picture.form.extra.shape == (2, *expected[0].shape)
+    with tifffile.TiffFile(io.BytesIO(result)) as opened:
+        assert 274 not in opened.pages.first.tags

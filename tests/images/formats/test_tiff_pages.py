@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pellucid.common.errors import PellucidError
-from pellucid.images.formats import Limits, probe, read_image, read_picture, write_picture
+from pellucid.images.formats import Limits, probe, read_image, read_picture, tiff, write_picture
+from pellucid.images.formats.source import open_source
 
 LAYOUTS: dict[str, dict[str, Any]] = {
     "strips": {},
@@ -128,6 +129,19 @@ def test_reduced_versions_are_left_out() -> None:
     assert [page.shape for page in read_picture(stream.getvalue()).pages] == [(8, 8)]
 
 
+def test_the_directory_of_a_page(tmp_path: Any) -> None:
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        for number, side in enumerate((8, 2, 7, 2, 6)):
+            page = np.ones((side, side), np.uint8)
+            writer.write(page, photometric="minisblack", subfiletype=number % 2, metadata=None)
+        writer.write(np.ones((9, 9, 2), np.uint8), planarconfig="contig", photometric="minisblack", metadata=None)
+    with open_source(stream.getvalue(), Limits()) as source:
+        assert [tiff.directory_of(source, Limits(), page) for page in range(3)] == [0, 2, 4]
+        with pytest.raises(PellucidError, match="cannot be streamed: expected"):
+            tiff.directory_of(source, Limits(), 3)
+
+
 @pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt", "jpeg", "packbits", "tiff_lzw"])
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "P"])
 def test_what_pillow_writes(compression: str, mode: str) -> None:
@@ -146,7 +160,15 @@ def test_what_pillow_writes(compression: str, mode: str) -> None:
 
 REFUSED = {
     "complex": ({"data": np.zeros((4, 4), np.complex64)}, "complex"),
-    "float CMYK": ({"data": np.zeros((4, 4, 4), np.float32), "photometric": "separated"}, "CMYK of float32"),
+    "float CMYK": ({"data": np.zeros((4, 4, 4), np.float32), "photometric": "separated"}, "CMYK of 32-bit floats"),
+    "deep YCbCr": (
+        {"data": np.zeros((4, 4, 3), np.uint16), "photometric": "ycbcr", "compression": "jpeg2000"},
+        "YCbCr of 16-bit integers",
+    ),
+    "YCbCr in WebP": (
+        {"data": np.zeros((4, 4, 3), np.uint8), "photometric": "ycbcr", "compression": "webp"},
+        "YCbCr in WebP compression",
+    ),
     "LogLuv": ({"data": np.zeros((4, 4, 3), np.uint16), "photometric": "logluv"}, "LogLuv"),
     "mask": ({"data": np.zeros((4, 4), bool), "subfiletype": 4}, "mask"),
     "volume": (

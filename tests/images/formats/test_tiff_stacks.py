@@ -123,6 +123,7 @@ def test_planes_without_directories(kind: str, byteorder: str, colour: bool) -> 
     with tifffile.TiffFile(io.BytesIO(result)) as opened:
         assert len(opened.pages) == 5
         assert opened.byteorder == byteorder
+        assert not any(270 in page.tags for page in opened.pages[1:])
     assert series(result) == series(data)
     with pytest.raises(PellucidError, match=r"damaged or truncated: .* 5 planes, but has the bytes of 4"):
         read_picture(data[: end - 1])
@@ -138,6 +139,7 @@ def test_planes_without_directories(kind: str, byteorder: str, colour: bool) -> 
         ("ImageJ=1.54f\nimages=999999999\n", "more than the limit"),
         ('{"shape": [99999, 99999, 9, 8], "truncated": true}', "more than the limit"),
         ("ImageJ=1.54f\nimages=4\n", "bytes of 1"),
+        ("ImageJ=1.54f\nimages=3700000\n", "3700000 pages or more; expected at most 1048576"),
     ],
 )
 def test_planes_that_are_not_there(text: str, said: str) -> None:
@@ -279,3 +281,24 @@ def test_more_than_a_tiff_can_hold_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     assert picture.form.notes == ("it is written as a BigTIFF: it is larger than a TIFF can be",)
     assert result[2] == 43
     assert series(result)[0][:2] == ("imagej", "ZYX")
+
+
+def test_the_colours_in_which_imagej_shows_gray_are_kept() -> None:
+    values = stack((3, 9, 8), "uint8")
+    colours = RNG.integers(0, 2**16, (3, 256)).astype(np.uint16)
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream, imagej=True) as writer:
+        writer.write(values, photometric="palette", colormap=colours, metadata={"axes": "ZYX"})
+    picture, result = copied(stream.getvalue())
+    assert np.array_equal(np.stack(picture.pages), values)
+    assert picture.form.notes == ()
+    assert series(result) == series(stream.getvalue())
+    with tifffile.TiffFile(io.BytesIO(result)) as opened:
+        assert all(np.array_equal(page.colormap, colours) for page in opened.pages)
+        assert np.array_equal(opened.asarray(), values)
+
+
+def test_a_name_that_ends_in_ome_does_not_make_an_ome_tiff(tmp_path: Any) -> None:
+    write_picture(tmp_path / "a.ome.tif", Picture((stack((9, 8), "uint8"),)))
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as opened:
+        assert not opened.is_ome

@@ -99,13 +99,13 @@ def test_all_tags_at_once_on_pages_of_their_own() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     code=st.integers(60000, 65535),
-    kind=st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+    kind=st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 17]),
     values=st.binary(min_size=1, max_size=40),
     byteorder=st.sampled_from("<>"),
     big=st.booleans(),
 )
 def test_any_tag(code: int, kind: int, values: bytes, byteorder: str, big: bool) -> None:
-    size = {3: 2, 8: 2, 4: 4, 9: 4, 11: 4, 5: 8, 10: 8, 12: 8}.get(kind, 1)
+    size = {3: 2, 8: 2, 4: 4, 9: 4, 11: 4, 5: 8, 10: 8, 12: 8, 16: 8, 17: 8}.get(kind, 1)
     raw = values * size
     value: Any = np.frombuffer(raw, f"{byteorder}{'i' if kind == 10 else 'u'}4").tolist() if kind in (5, 10) else raw
     data = saved([(code, kind, len(raw) // 8, value)], byteorder=byteorder, bigtiff=big)

@@ -96,7 +96,7 @@ class Picture:
 
     Attributes
     ----------
-    pages : each (H, W) or (H, W, C) with C in 1..4 (of 2 and 4 the last is alpha); bool, uint8, uint16 or float
+    pages : each (H, W) or (H, W, C) with C in 1..4 (of 2 and 4 the last is alpha); bool, integers or floats
     form : how to write them
     """
 

@@ -57,8 +57,9 @@ def read_picture(
     -------
     Picture. Its pages are upright: an orientation is applied to the pixels and not kept. Where 0 is white in a TIFF,
     and where PGM or PPM have another largest value than their type, values are brought to the whole range from black
-    to white, and back by `write_picture`. Palettes are resolved to RGB or gray, 2 and 4 bits of gray are spread over
-    uint8, a colour that stands for transparent becomes an alpha channel: `form.notes` says what is not written back.
+    to white, and back by `write_picture`. Planes of a stack, and samples of a TIFF that are neither colours nor alpha,
+    are pages (see `tiff.TiffForm`). Palettes are resolved to RGB or gray, 2 and 4 bits of gray are spread over uint8, a
+    colour that stands for transparent becomes an alpha channel: `form.notes` says what is not written back.
 
     Raises
     ------

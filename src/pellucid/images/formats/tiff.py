@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.common import PellucidError
 from pellucid.images.formats import palette, tiff_colour, tiff_stack
 from pellucid.images.formats import tiff_header as tag
 from pellucid.images.formats import tiff_layout as page_kind
@@ -30,7 +31,7 @@ from pellucid.images.formats.tiff_layout import Layout, layouts, unsupported
 _WRITTEN = {1: None, 5: "lzw", 32773: "packbits", 34925: "lzma", 50000: "zstd"}  # others: deflate
 _UNITS = {2: 1.0, 3: 2.54}  # of resolution, inch and centimetre: the factor to dots per inch
 _LARGEST_CLASSIC = 2**32 - 2**25  # bytes of pixels; tags need room, too
-_CONVERTED = (page_kind.CMYK, page_kind.YCBCR, page_kind.CIELAB, page_kind.ICCLAB)
+_SPREAD = (2, 4)  # bits whose largest value is a part of 255
 _RATIONALS = {5: "u4", 10: "i4"}
 _TWO_DIMENSIONAL = 1  # in T4Options
 _PAGE = 2  # in NewSubfileType: one page of several
@@ -49,6 +50,8 @@ class TiffPage:
     extras : what the samples after the colours are
     depth : planes of a volume; a tile then has three sides
     bits : of a value; 0 if it fills its type
+    colours : the colour map in which ImageJ shows gray values, as in the file
+    imagej : whether it is the first page of a file by ImageJ
     resolution : (x, y, unit)
     """
 
@@ -63,6 +66,8 @@ class TiffPage:
     predictor: int = 1
     tile: tuple[int, ...] | None = None
     subfile: int = 0
+    imagej: bool = False
+    colours: tuple[int, ...] = field(default=(), repr=False)
     resolution: tuple[Rational, Rational, int] | None = None
     descriptions: tuple[bytes, ...] = field(default=(), repr=False)
     icc: bytes | None = field(default=None, repr=False)
@@ -111,7 +116,7 @@ def _sizes(every: _Found) -> list[Size]:
         gray = layout.photometric == page_kind.PALETTE and palette.is_gray(_colours(directory, layout.bits))
         # A strip or tile of a compressed page is decoded whole, whatever part of it is wanted.
         direct = layout.compression == page_kind.NONE or layout.fine
-        parts = direct and layout.plain and orientation == 1
+        parts = direct and layout.plain and orientation == 1 and layout.compression not in page_kind.IMAGES
         result += [Size(height, width, 1 if gray else layout.colours, layout.dtype.itemsize, parts)] * layout.pages
     return result
 
@@ -122,6 +127,31 @@ def size(source: Source, limits: Limits) -> list[Size]:
         every, _, reduced = _layouts(source, limits)
         sizes = _sizes(every)
     return [each._replace(parts=each.parts and len(sizes) == 1 and not reduced) for each in sizes]
+
+
+def directory_of(source: Source, limits: Limits, page: int) -> int:
+    """Return the number of the directory that holds a page, of those in the file, to read the page in parts.
+
+    Parameters
+    ----------
+    page : its place in `Picture.pages`
+
+    Raises
+    ------
+    PellucidError
+        If it has no directory of its own, or its values are not those that a decoder gives.
+    """
+    with decoding(source.name):
+        every, _, _ = _layouts(source, limits)
+        owners = [each for each in every for _ in range(each[2].pages)]
+        number, directory, layout = owners[page]
+        if not layout.plain or directory.one(tag.ORIENTATION, 1) != 1:
+            raise PellucidError(
+                f"{source.name} cannot be streamed: expected upright pages, gray or RGB, of 8 bits or more, with their "
+                "channels side by side. Save it so, or leave out the bound on memory.",
+                argument="memory",
+            )
+        return number
 
 
 def _axes(every: _Found) -> tuple[str, tuple[int, ...]]:
@@ -199,7 +229,8 @@ def _notes(directory: Directory, layout: Layout, big_endian: bool) -> list[str]:
 
 def _packed(layout: Layout, big_endian: bool) -> bool:
     """Return whether values that do not fill their type are written so; big-endian ones tifffile packs wrongly."""
-    return not layout.whole and layout.bits > 8 and layout.compression == page_kind.NONE and not big_endian
+    fits = not layout.whole and layout.bits not in _SPREAD and layout.photometric != page_kind.PALETTE
+    return fits and layout.compression == page_kind.NONE and not big_endian
 
 
 def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -> TiffPage:
@@ -213,7 +244,10 @@ def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -
     elif tile and layout.depth > 1:
         tile = (layout.tile_depth, *tile)
     icc = checked_icc(name, tags.get(tag.ICC))
-    converted = layout.photometric in _CONVERTED
+    converted = layout.photometric in page_kind.CONVERTED
+    shown = directory.one(tag.PHOTOMETRIC, -1) == page_kind.PALETTE and layout.photometric == page_kind.MIN_IS_BLACK
+    if shown:
+        _colours(directory, layout.bits)  # raises if there are none
     descriptions = directory.descriptions
     if layout.planes > 1:
         descriptions = tuple(map(tiff_stack.with_directories, descriptions))
@@ -230,6 +264,8 @@ def _stored(name: str, directory: Directory, layout: Layout, big_endian: bool) -
         predictor=layout.predictor,
         tile=tile,
         subfile=directory.one(tag.SUBFILE, 0),
+        imagej=tiff_stack.of_imagej(directory),
+        colours=directory.many(tag.COLOUR_MAP) if shown else (),
         resolution=(x, y, unit) if all((*x, *y)) and unit in (1, *_UNITS) else None,
         descriptions=descriptions,
         icc=None if layout.photometric in (page_kind.CMYK, page_kind.CIELAB, page_kind.ICCLAB) else icc,
@@ -321,14 +357,14 @@ def _fax(source: Source, directory: Directory, layout: Layout) -> NDArray[Any]:
 
 
 def _in_usual_colours(page: NDArray[Any], directory: Directory, layout: Layout) -> NDArray[Any]:
-    """Return (height, width, samples) as gray or RGB with black as 0, values under 8 bits spread over 8."""
+    """Return (height, width, samples) as gray or RGB with black as 0; `_SPREAD` bits are spread over 8."""
     kind = layout.photometric
     if kind == page_kind.PALETTE:
         colours = palette.resolve(page[..., 0].astype(np.uint8), _colours(directory, layout.bits))
         return colours if colours.ndim == 3 else colours[..., None]
     if kind == page_kind.MIN_IS_WHITE:
         page = _inverted(page, layout.bits)
-    if layout.bits in (2, 4):
+    if layout.bits in _SPREAD:
         page = page * np.uint8(255 // (2**layout.bits - 1))
     if kind == page_kind.CMYK:
         colours = tiff_colour.from_cmyk(np.ascontiguousarray(page[..., :4]), directory.tags.get(tag.ICC))
@@ -378,6 +414,7 @@ def write(picture: Picture, stream: BinaryIO) -> None:
             for image in _joined([next(pages) for _ in range(each.count)], each):
                 data, options = _options(image, each, order)
                 writer.write(data, contiguous=one_piece, **options)
+                each = replace(each, descriptions=(), tags=())  # which stood in one directory
 
 
 def _new(picture: Picture) -> TiffPage:
@@ -392,9 +429,9 @@ def _new(picture: Picture) -> TiffPage:
 
 def _in_one_piece(stored: tuple[TiffPage, ...], pages: tuple[NDArray[Any], ...]) -> bool:
     """Return whether the pixels of all pages are to lie one after another: ImageJ relies on it."""
-    if not stored or not stored[0].descriptions or not stored[0].descriptions[0].startswith(b"ImageJ="):
+    if not stored or not stored[0].imagej:
         return False
-    plain = {replace(each, count=1, subfile=0, descriptions=(), icc=None, tags=()) for each in stored}
+    plain = {replace(each, count=1, subfile=0, imagej=False, descriptions=(), icc=None, tags=()) for each in stored}
     alike = {(page.shape, page.dtype) for page in pages}
     one = next(iter(plain))
     direct = one.compression == 1 and not (one.tile or one.bits or one.split or one.depth > 1)
@@ -422,7 +459,7 @@ def _options(image: NDArray[Any], stored: TiffPage, order: Literal["<", ">"]) ->
     options: dict[str, Any] = {"metadata": None, "software": False, "photometric": "minisblack"}
     plane = image[0] if stored.depth > 1 else image
     samples = channels(plane)
-    if stored.bits and image.dtype == np.uint16:
+    if stored.bits and image.dtype in (np.uint8, np.uint16):
         image = np.minimum(image, 2**stored.bits - 1)
         options["bitspersample"] = stored.bits
     if (stored.photometric == page_kind.RGB) if stored.split else samples > 2:
@@ -430,6 +467,8 @@ def _options(image: NDArray[Any], stored: TiffPage, order: Literal["<", ">"]) ->
     elif stored.photometric == page_kind.MIN_IS_WHITE:
         whole = image if plane.ndim > 2 else image[..., None]
         image, options["photometric"] = _inverted(whole, stored.bits).reshape(image.shape), "miniswhite"
+    if stored.colours and image.dtype == np.uint8 and samples == 1:
+        options |= {"photometric": "palette", "colormap": np.array(stored.colours, np.uint16).reshape(3, -1)}
     if stored.split or samples in (2, 4):
         options["extrasamples"] = stored.extras or (page_kind.UNASSOCIATED,)
     if samples > 1:
@@ -449,7 +488,6 @@ def _options(image: NDArray[Any], stored: TiffPage, order: Literal["<", ">"]) ->
         options |= {"resolution": (x, y), "resolutionunit": unit}
     if stored.icc:
         options["iccprofile"] = stored.icc
-    # Tags of the first of several planes alone, where they stand in one directory.
     texts = [(tag.DESCRIPTION, 2, 0, text, True) for text in stored.descriptions]
     options["extratags"] = texts + [_extratag(each, order) for each in stored.tags]
     return np.ascontiguousarray(image), options

@@ -18,6 +18,7 @@ from pellucid.images.formats.tiff_layout import COMPRESSIONS, Layout, unsupporte
 
 _START = 2**16  # bytes in which the header is looked for first
 _HEADER = 2**9  # of JPEG XL, at most
+_JPEG_XR_TAGS = {0xBC01, 0xBC02, 0xBC04, *range(0xBC80, 0xBC84), *range(0xBCC0, 0xBCC6), 0xEA1C}
 _ALPHA, _SPOT, _CFA = 0, 2, 5  # types of JPEG XL's extra channels
 
 
@@ -112,6 +113,8 @@ def _jpeg_xr(data: bytes, _: int) -> Claim:
     for each in range(min(number, 64)):
         name, _kind, _count, value = struct.unpack("<HHII", data[start + 2 + 12 * each : start + 14 + 12 * each])
         tags[name] = value
+    if not tags.keys() <= _JPEG_XR_TAGS:  # the decoder would complain on the terminal
+        raise ValueError("its JPEG XR has tags of another kind")
     place = tags.get(0xBCC0, -1)
     if place < 0 or data[place : place + 8] != b"WMPHOTO\0":
         raise ValueError("a strip or tile holds no JPEG XR")

@@ -73,7 +73,13 @@ _OTHERS = {
     65001: "EER",
     65002: "EER",
 }  # named, so that the user knows what to look for
+_SAMPLES = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
+CONVERTED = (CMYK, YCBCR, CIELAB, ICCLAB)
 _COLOURS = {
+    CMYK: "CMYK",
+    YCBCR: "YCbCr",
+    CIELAB: "CIELab",
+    ICCLAB: "CIELab",
     4: "a transparency mask",
     10: "ITU Lab",
     32803: "the mosaic of a camera",
@@ -86,9 +92,7 @@ _CCITT = (2, FAX_3, 4)
 _REDUCED = 1  # in NewSubfileType: a smaller version of another page
 _DTYPES: dict[tuple[int, int], type[np.generic]] = {
     (1, 1): np.bool_,
-    (1, 2): np.uint8,
-    (1, 4): np.uint8,
-    (1, 8): np.uint8,
+    **{(1, bits): np.uint8 for bits in range(2, 9)},
     **{(1, bits): np.uint16 for bits in range(9, 17)},
     (1, 32): np.uint32,
     (1, 64): np.uint64,
@@ -100,6 +104,7 @@ _DTYPES: dict[tuple[int, int], type[np.generic]] = {
     (3, 32): np.float32,
     (3, 64): np.float64,
 }
+_MOST_PAGES = 2**20
 _FINE = 2**22  # bytes of a strip or tile, decoded, up to which a few of them are read in place of the whole page
 _FORMATS = {1: "unsigned", 2: "signed", 3: "floating", 4: "undefined", 5: "complex signed", 6: "complex floating"}
 
@@ -157,10 +162,9 @@ class Layout:
 
     @property
     def plain(self) -> bool:
-        """Whether its values are those of the image, or their negative, in order, and safe to decode one by one."""
-        gray_or_rgb = self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
-        stored = not self.planar and self.bits == 8 * self.dtype.itemsize and self.compression not in IMAGES
-        return gray_or_rgb and stored and self.pages == 1
+        """Whether what a decoder gives is the image, or its negative: one page of gray or RGB, its samples together."""
+        gray_or_rgb = self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK, RGB) and self.compression != APERIO_YCBCR
+        return gray_or_rgb and not self.planar and self.bits == 8 * self.dtype.itemsize and self.pages == 1
 
     @property
     def fine(self) -> bool:
@@ -183,29 +187,40 @@ def layouts(source: Source, found: Directories, limits: Limits) -> list[tuple[in
         If pellucid does not read one of the pages, or its data is not complete.
     """
     chosen = [each for each in enumerate(found.pages) if not each[1].one(tag.SUBFILE, 0) & _REDUCED]
+    pages = 0
+    imagej = bool(chosen) and tiff_stack.of_imagej(chosen[0][1])
     result = []
     pixels = 0
     for number, directory in chosen:
-        layout = _layout(source.name, directory, tiff_stack.planes(directory, len(chosen)))
+        layout = _layout(source.name, directory, tiff_stack.planes(directory, len(chosen)), imagej=imagej)
         area = layout.width * layout.height
         before = pixels + area * (layout.pages - 1)
         pixels = limits.check_size(source.name, layout.width, layout.height, before)
+        pages += layout.pages
+        if pages > _MOST_PAGES:
+            raise unsupported(source.name, f"{pages} pages or more", f"at most {_MOST_PAGES}", "Cut it up first.")
         _check_data(source, layout)
         result.append((number, directory, layout))
-    if not result:
-        raise ValueError("it holds only reduced versions")
+    if not result:  # as in raw files of cameras
+        raise unsupported(
+            source.name, "smaller versions of an image alone", "the image", "Develop or convert it first."
+        )
     return result
 
 
-def _layout(name: str, directory: Directory, planes: int) -> Layout:
+def _layout(name: str, directory: Directory, planes: int, *, imagej: bool) -> Layout:
     one = directory.one
     if tag.WIDTH not in directory.tags or tag.LENGTH not in directory.tags:
         raise ValueError("a page has no size")
     samples, compression = one(tag.SAMPLES, 1), one(tag.COMPRESSION, NONE)
-    if not samples:
-        raise ValueError("a page has no samples")
+    if not 0 < samples <= tag.MOST_SAMPLES:
+        raise ValueError(f"a page has {samples} samples a pixel")
     bits, dtype = _type(name, directory, compression)
-    photometric, extras, split = _channels(name, directory, samples, dtype, compression)
+    photometric = one(tag.PHOTOMETRIC, -1)
+    if photometric == PALETTE and bits == 8 and imagej:
+        photometric = MIN_IS_BLACK  # the palette only shows the values in other colours
+    colours = _colour_samples(name, photometric, directory, bits, dtype, compression)
+    extras, split = _channels(name, photometric, directory, samples, colours)
     tiled = tag.TILE_WIDTH in directory.tags
     tile = (one(tag.TILE_LENGTH, 0), one(tag.TILE_WIDTH, 0)) if tiled else None
     if tile and (min(tile) < 1 or max(tile) > 2**16):
@@ -217,6 +232,11 @@ def _layout(name: str, directory: Directory, planes: int) -> Layout:
     depth, tile_depth = one(tag.DEPTH, 1), one(tag.TILE_DEPTH, 1) if tiled else 1
     if not 0 < depth < 2**16 or not 0 < tile_depth <= 2**10:
         raise ValueError(f"it is a volume of {depth} planes in tiles of {tile_depth}")
+    planar = one(tag.PLANAR, 1) == 2 and samples > 1
+    offsets = directory.bulk(tag.TILE_OFFSETS if tile else tag.STRIP_OFFSETS)
+    counts = directory.bulk(tag.TILE_COUNTS if tile else tag.STRIP_COUNTS)
+    if len(offsets) == 1 and not len(counts) and compression == NONE and not tile:  # as old programs wrote it
+        counts = np.array([-(-one(tag.WIDTH, 0) * bits * samples // 8) * height], np.uint64)
     layout = Layout(
         width=one(tag.WIDTH, 0),
         height=height,
@@ -226,13 +246,13 @@ def _layout(name: str, directory: Directory, planes: int) -> Layout:
         photometric=photometric,
         extras=extras,
         split=split,
-        planar=one(tag.PLANAR, 1) == 2 and samples > 1,
+        planar=planar,
         compression=compression,
         predictor=_predictor(name, one(tag.PREDICTOR, 1), bits, dtype, compression),
         tile=tile,
         rows=rows,
-        offsets=directory.bulk(tag.TILE_OFFSETS if tile else tag.STRIP_OFFSETS),
-        counts=directory.bulk(tag.TILE_COUNTS if tile else tag.STRIP_COUNTS),
+        offsets=offsets,
+        counts=counts,
         depth=depth,
         tile_depth=tile_depth,
         planes=planes,
@@ -254,42 +274,50 @@ def _type(name: str, directory: Directory, compression: int) -> tuple[int, np.dt
     depth, form = bits.pop(), formats.pop()
     dtype = _DTYPES.get((form, depth))
     if dtype is None:
-        expected = "integers of 1, 2, 4, 8 to 16, 32 or 64 bits, or floating numbers of 16, 32 or 64"
+        expected = "integers of 1 to 16, 32 or 64 bits, or floating numbers of 16, 32 or 64"
         raise unsupported(name, f"{depth}-bit {_FORMATS.get(form, 'unknown')} samples", expected, "Convert it first.")
     return depth, np.dtype(dtype)
 
 
+def _colour_samples(
+    name: str, photometric: int, directory: Directory, bits: int, dtype: np.dtype[np.generic], compression: int
+) -> int:
+    """Return how many samples of a pixel are its colours."""
+    kind = _COLOURS.get(photometric, f"TIFF's photometric interpretation {photometric}")
+    if photometric in CONVERTED:
+        deepest, decoders = ((8,), (JPEG, *JPEG_2000)) if photometric == YCBCR else ((8, 16), ())
+        whole = compression in decoders or (directory.many(tag.SUBSAMPLING) or (2, 2)) == (1, 1)
+        if dtype.kind != "u" or bits not in deepest:
+            kind += f" of {bits}-bit {'integers' if dtype.kind in 'biu' else 'floats'}"
+        elif compression in IMAGES and compression not in decoders:
+            kind += f" in {COMPRESSIONS[compression]} compression"
+        elif photometric == YCBCR and not whole:
+            kind += " with fewer samples of colour"
+        else:
+            return _SAMPLES[photometric]
+    elif photometric in _SAMPLES:
+        return _SAMPLES[photometric]
+    raise unsupported(name, f"colours of another kind, {kind}", "gray or RGB", "Convert it to RGB first.")
+
+
 def _channels(
-    name: str, directory: Directory, samples: int, dtype: np.dtype[np.generic], compression: int
-) -> tuple[int, tuple[int, ...], bool]:
-    """Return the photometric interpretation, what the samples after the colours are, and whether all are separate."""
-    photometric = directory.one(tag.PHOTOMETRIC, -1)
-    colours = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}.get(
-        photometric, 0
-    )
-    deep = dtype not in (np.uint8, np.uint16)
-    full = (directory.many(tag.SUBSAMPLING) or (2, 2)) == (1, 1) and dtype == np.uint8 and compression not in IMAGES
-    reduced = photometric == YCBCR and compression not in (JPEG, *JPEG_2000) and not full
-    if not colours or reduced or (photometric in (CMYK, CIELAB, ICCLAB) and (deep or compression in IMAGES)):
-        kinds = {CMYK: "CMYK", CIELAB: "CIELab", ICCLAB: "CIELab"}
-        kind = "YCbCr with fewer samples of colour" if reduced else kinds.get(photometric, _COLOURS.get(photometric))
-        kind = kind or f"TIFF's photometric interpretation {photometric}"
-        if colours and not reduced:
-            kind += f" of {dtype}" if deep else f" in {COMPRESSIONS[compression]} compression"
-        raise unsupported(name, f"colours of another kind, {kind}", "gray or RGB", "Convert it to RGB first.")
+    name: str, photometric: int, directory: Directory, samples: int, colours: int
+) -> tuple[tuple[int, ...], bool]:
+    """Return what the samples after the colours are, and whether each sample is an image of its own."""
     if samples < colours:
-        raise ValueError(f"it has {samples} samples a pixel for {colours} colours")
+        what = f"{samples} samples a pixel for {colours} colours"
+        raise unsupported(name, what, f"at least {colours}", "Save each channel as a page.")
     extras = (directory.many(tag.EXTRA_SAMPLES) + (UNSPECIFIED,) * samples)[: samples - colours]
     extras = tuple(each if each in (ASSOCIATED, UNASSOCIATED) else UNSPECIFIED for each in extras)
     if not extras:
-        return photometric, (), False
+        return (), False
     # Four samples without names are an old way to write RGBA; two could be anything.
     if len(extras) == 1 and photometric != PALETTE and (extras[0] != UNSPECIFIED or photometric == RGB):
-        return photometric, extras, False
+        return extras, False
     if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB):
         what = f"{samples} samples a pixel, of which {colours} are colours"
         raise unsupported(name, what, "one more at most, named alpha", "Save each channel as a page.")
-    return photometric, extras, True
+    return extras, True
 
 
 def _predictor(name: str, predictor: int, bits: int, dtype: np.dtype[np.generic], compression: int) -> int:
@@ -307,6 +335,9 @@ def _refuse_mixtures(name: str, directory: Directory, layout: Layout) -> None:
     colour = layout.photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
     if layout.dtype == np.bool_ and layout.samples > 1:
         raise unsupported(name, "several 1-bit samples a pixel", "one", "Save it with 8 bits.")
+    ycbcr = layout.photometric == YCBCR and layout.compression != JPEG
+    if (ycbcr and layout.extras) or (layout.compression == APERIO_YCBCR and layout.dtype != np.uint8):
+        raise unsupported(name, "YCbCr colours with others", "8 bits, three channels", "Convert it to RGB first.")
     if layout.photometric == PALETTE and (layout.bits > 8 or layout.dtype.kind not in "bu"):
         raise unsupported(name, f"a palette of {layout.bits} bits", "at most 8", "Convert it to RGB first.")
     if layout.depth > 1 and (colour or layout.planar or layout.split or layout.compression in (*IMAGES, *_CCITT)):
@@ -335,6 +366,8 @@ def _check_data(source: Source, layout: Layout) -> None:
         raise ValueError("its compression is for 1 bit")
     size = np.uint64(source.size)
     offsets, counts = layout.offsets, layout.counts
+    if ((offsets == 0) & (counts == 0)).any():
+        raise unsupported(source.name, "strips or tiles that are left out", "all of them", "Save it without gaps.")
     missing = (offsets == 0) | (counts == 0) | (offsets > size) | (counts > size) | (offsets + counts > size)
     if missing.any():
         raise ValueError(f"strip or tile {missing.argmax()} is missing")

@@ -18,11 +18,17 @@ from pellucid.images.formats import tiff_header as tag
 from pellucid.images.formats.tiff_header import Directory
 
 _TRUNCATED = re.compile(rb',? ?"truncated": true')
-_IMAGEJ = {"frames": "T", "slices": "Z", "channels": "C"}  # from the slowest to the fastest
+_IMAGEJ = b"ImageJ="
+_IMAGEJ_AXES = {"frames": "T", "slices": "Z", "channels": "C"}  # from the slowest to the fastest
 _LONGEST_JSON = 2**16
 
 Axes = tuple[str, tuple[int, ...]]
 """The names of axes, one letter each, and their lengths."""
+
+
+def of_imagej(directory: Directory) -> bool:
+    """Return whether ImageJ, or a program that writes as it does, wrote a page."""
+    return directory.descriptions[:1] != () and directory.descriptions[0].startswith(_IMAGEJ)
 
 
 def planes(directory: Directory, directories: int) -> int:
@@ -35,7 +41,7 @@ def planes(directory: Directory, directories: int) -> int:
     """
     text = b"\0".join(directory.descriptions)
     claimed = directory.tags.get(tag.PLANES, 1)
-    if text.startswith(b"ImageJ="):
+    if of_imagej(directory):
         claimed = max(claimed, _imagej(text).get("images", 1))
     elif _TRUNCATED.search(text):
         shape = _shaped(text).get("shape", [])
@@ -68,7 +74,7 @@ def axes(description: bytes, stored: Axes, samples: int, page: Axes, *, planar: 
     is known is I, or Q in a file by tifffile; the samples of a pixel run along C.
     """
     first: Axes | None = None
-    if description.startswith(b"ImageJ="):
+    if description.startswith(_IMAGEJ):
         first = _imagej_axes(_imagej(description))
     elif description.lstrip().startswith(b"<"):
         first = _ome_axes(description, samples, page[1][2] if len(page[1]) > 2 else 1)
@@ -86,7 +92,7 @@ def _imagej(text: bytes) -> dict[str, int]:
 
 
 def _imagej_axes(numbers: dict[str, int]) -> Axes:
-    long = [(letter, numbers[name]) for name, letter in _IMAGEJ.items() if numbers.get(name, 1) > 1]
+    long = [(letter, numbers[name]) for name, letter in _IMAGEJ_AXES.items() if numbers.get(name, 1) > 1]
     return "".join(letter for letter, _ in long), tuple(length for _, length in long)
 
 
