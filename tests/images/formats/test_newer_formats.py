@@ -194,7 +194,7 @@ def test_jpeg_2000_of_other_kinds() -> None:
         (b"%PDF-1.7", "a PDF"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'>", "a text"),
         (b"name,value\n", "a text"),
-        (b"PK\3\4\x14\0", "an archive"),
+        (b"\x1f\x8b\x08\0", "an archive"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 or MATLAB file"),
         (bytes(99), "of an unknown kind"),
     ],

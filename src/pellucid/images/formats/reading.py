@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images.formats import avif, bmp, gif, jpeg, jpeg2000, npy, png, pnm, tiff, webp
+from pellucid.images.formats import avif, bmp, gif, jpeg, jpeg2000, npy, npz, png, pnm, tiff, webp
 from pellucid.images.formats.picture import Limits, Picture, Size
-from pellucid.images.formats.source import open_source
+from pellucid.images.formats.source import Source, open_source
 
 _LIMITS = Limits()
-_READ = {
+_READ: dict[str, Callable[[Source, Limits], Picture]] = {
     "PNG": png.read,
     "JPEG": jpeg.read,
     "TIFF": tiff.read,
@@ -23,9 +24,9 @@ _READ = {
     "GIF": gif.read,
     "AVIF": avif.read,
     "JPEG2000": jpeg2000.read,
-    "NPY": npy.read,
 }
-_SIZE = {
+_READ_ARRAY = {"NPY": npy.read, "NPZ": npz.read}
+_SIZE: dict[str, Callable[[Source, Limits], Size]] = {
     "PNG": png.size,
     "JPEG": jpeg.size,
     "WEBP": webp.size,
@@ -34,12 +35,16 @@ _SIZE = {
     "GIF": gif.size,
     "AVIF": avif.size,
     "JPEG2000": jpeg2000.size,
-    "NPY": npy.size,
 }
+_ARRAY_SIZES = {"NPY": npy.size, "NPZ": npz.size}
 
 
 def read_picture(
-    source: str | os.PathLike[str] | bytes, *, limits: Limits = _LIMITS, name: str | None = None
+    source: str | os.PathLike[str] | bytes,
+    *,
+    limits: Limits = _LIMITS,
+    name: str | None = None,
+    axes: str | None = None,
 ) -> Picture:
     """Read an image file, with all that is needed to write it back as it came.
 
@@ -48,6 +53,7 @@ def read_picture(
     source : the path of a regular file, or a file's bytes; its kind is recognised by its content, not by its name
     limits : the most that it may claim to hold, checked before anything is decoded
     name : what error messages call it; the path by default
+    axes : those of an array (.npy, .npz), as `images.axes` spells them; None guesses them by its shape
 
     Returns
     -------
@@ -60,9 +66,11 @@ def read_picture(
     ------
     PellucidError
         If it is missing, not a regular file, damaged, truncated, larger than the limits, animated, or of a kind, a
-        colour mode or a type of numbers that pellucid cannot write back.
+        colour mode or a type of numbers that pellucid does not read; if an array has other axes than `axes`.
     """
     with open_source(source, limits, name) as opened:
+        if opened.kind in _READ_ARRAY:
+            return _READ_ARRAY[opened.kind](opened, limits, axes)
         return _READ[opened.kind](opened, limits)
 
 
@@ -90,8 +98,12 @@ def probe(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) -> t
     return measure(source, limits)[:3]
 
 
-def measure(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) -> Size:
+def measure(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS, *, axes: str | None = None) -> Size:
     """Return the size of an image file of one page, and how it can be read, from its headers alone.
+
+    Parameters
+    ----------
+    source, limits, axes : as in `read_picture`
 
     Raises
     ------
@@ -99,9 +111,12 @@ def measure(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) ->
         As `read_image`, for what the headers say.
     """
     with open_source(source, limits) as opened:
-        if opened.kind != "TIFF":
+        if opened.kind in _SIZE:
             return _SIZE[opened.kind](opened, limits)
-        pages = tiff.size(opened, limits)
+        if opened.kind in _ARRAY_SIZES:
+            pages = _ARRAY_SIZES[opened.kind](opened, limits, axes)
+        else:
+            pages = tiff.size(opened, limits)
         if len(pages) != 1:
             raise _several(opened.name, len(pages))
         return pages[0]

@@ -32,6 +32,7 @@ _SIGNATURES = (
     ("AVIF", re.compile(rb"....ftypavi[fs]", re.DOTALL)),
     ("JPEG2000", re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51")),
     ("NPY", re.compile(rb"\x93NUMPY")),
+    ("NPZ", re.compile(rb"PK\x03\x04")),
 )
 _OTHERS = (
     ("a HEIC photograph", re.compile(rb"....ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)),
@@ -40,7 +41,7 @@ _OTHERS = (
     ("a Photoshop file", re.compile(rb"8BPS")),
     ("an OpenEXR image", re.compile(rb"v/1\x01")),
     ("a raw photograph", re.compile(rb"FUJIFILM|IIRO|IIU\0|FOVb|II\x1a\0")),
-    ("an archive", re.compile(rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!")),
+    ("an archive", re.compile(rb"\x1f\x8b|7z\xbc\xaf|Rar!")),
     ("an HDF5 or MATLAB file", re.compile(rb"\x89HDF|MATLAB 5")),
     ("a text", re.compile(rb"(\xef\xbb\xbf)?[\t\n\r\x20-\x7e]+\Z")),
 )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, atomic, one_line
-from pellucid.images.formats import avif, bmp, jpeg, jpeg2000, npy, png, pnm, tiff, webp
+from pellucid.images.formats import avif, bmp, jpeg, jpeg2000, npy, npz, png, pnm, tiff, webp
 from pellucid.images.formats.picture import Picture, channels
 
 _KINDS = {
@@ -29,11 +29,12 @@ _KINDS = {
     ".jp2": "JPEG2000",
     ".j2k": "JPEG2000",
     ".npy": "NPY",
+    ".npz": "NPZ",
 }
 WRITTEN_AS = {".gif": ".png"}
 """The endings of files that are read only, each with that of the kind that holds what was read."""
-SUFFIXES = (*(suffix for suffix in _KINDS if suffix != ".npy"), *WRITTEN_AS)
-"""The endings of the names of image files that pellucid reads, besides .npy."""
+SUFFIXES = (*(suffix for suffix, kind in _KINDS.items() if kind not in npy.ARRAYS), *WRITTEN_AS)
+"""The endings of the names of image files that pellucid reads, besides those of arrays (.npy, .npz)."""
 
 _ENCODE: dict[str, Callable[[Picture], bytes]] = {
     "PNG": png.encode,
@@ -43,8 +44,8 @@ _ENCODE: dict[str, Callable[[Picture], bytes]] = {
     "PNM": pnm.encode,
     "AVIF": avif.encode,
     "JPEG2000": jpeg2000.encode,
-    "NPY": npy.encode,
 }
+_WRITE = {"TIFF": tiff.write, "NPY": npy.write, "NPZ": npz.write}
 _SINGLE = tuple(_ENCODE)
 _BYTES = {("uint8", 1), ("uint8", 3)}
 _FLOATS = ("float16", "float32", "float64")
@@ -103,8 +104,8 @@ def write_picture(
 
 def _write(file: BinaryIO, kind: str, picture: Picture, name: str) -> None:
     try:
-        if kind == "TIFF":
-            tiff.write(picture, file)
+        if kind in _WRITE:
+            _WRITE[kind](picture, file)
         else:
             file.write(_ENCODE[kind](picture))
     except OSError as error:
@@ -116,9 +117,11 @@ def _write(file: BinaryIO, kind: str, picture: Picture, name: str) -> None:
 def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:
     if len(picture.pages) != 1 and kind in _SINGLE:
         raise PellucidError(f"cannot write {name}: it holds one page, not {len(picture.pages)}. Use .tiff.")
+    if kind in npy.ARRAYS and len({(page.shape, page.dtype) for page in picture.pages}) != 1:
+        raise PellucidError(f"cannot write {name}: an array holds pages of one size and type. Use .tiff.")
     for page in picture.pages:
         count = channels(page)
-        held = kind == "NPY" or (page.ndim in (2, 3) and (page.dtype.name, count) in _HOLDS[kind])
+        held = kind in npy.ARRAYS or (page.ndim in (2, 3) and (page.dtype.name, count) in _HOLDS[kind])
         if suffix in _PROMISED and picture.form.kind != "PNM":
             held = held and (page.dtype == np.bool_ or count == _PROMISED[suffix])
         longest = _LONGEST_SIDE.get(kind, 2**31 - 1)
