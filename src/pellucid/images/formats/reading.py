@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images.formats import avif, bmp, gif, jpeg, jpeg2000, npy, npz, png, pnm, tiff, webp
+from pellucid.images.formats import avif, bmp, dicom, fits, gif, jpeg, jpeg2000, mrc, npy, npz, png, pnm, tiff, webp
 from pellucid.images.formats.picture import Limits, Picture, Size
 from pellucid.images.formats.source import Source, open_source
 
@@ -24,6 +24,9 @@ _READ: dict[str, Callable[[Source, Limits], Picture]] = {
     "GIF": gif.read,
     "AVIF": avif.read,
     "JPEG2000": jpeg2000.read,
+    "DICOM": dicom.read,
+    "FITS": fits.read,
+    "MRC": mrc.read,
 }
 _READ_ARRAY = {"NPY": npy.read, "NPZ": npz.read}
 _SIZE: dict[str, Callable[[Source, Limits], Size]] = {
@@ -35,6 +38,12 @@ _SIZE: dict[str, Callable[[Source, Limits], Size]] = {
     "GIF": gif.size,
     "AVIF": avif.size,
     "JPEG2000": jpeg2000.size,
+}
+_SIZES: dict[str, Callable[[Source, Limits], list[Size]]] = {
+    "TIFF": tiff.size,
+    "DICOM": dicom.size,
+    "FITS": fits.size,
+    "MRC": mrc.size,
 }
 _ARRAY_SIZES = {"NPY": npy.size, "NPZ": npz.size}
 
@@ -116,7 +125,7 @@ def measure(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS, *,
         if opened.kind in _ARRAY_SIZES:
             pages = _ARRAY_SIZES[opened.kind](opened, limits, axes)
         else:
-            pages = tiff.size(opened, limits)
+            pages = _SIZES[opened.kind](opened, limits)
         if len(pages) != 1:
             raise _several(opened.name, len(pages))
         return pages[0]

@@ -33,6 +33,9 @@ _SIGNATURES = (
     ("JPEG2000", re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51")),
     ("NPY", re.compile(rb"\x93NUMPY")),
     ("NPZ", re.compile(rb"PK\x03\x04")),
+    ("DICOM", re.compile(rb".{128}DICM", re.DOTALL)),
+    ("FITS", re.compile(rb"SIMPLE  = ")),
+    ("MRC", re.compile(rb".{208}MAP[ \0]", re.DOTALL)),
 )
 _OTHERS = (
     ("a HEIC photograph", re.compile(rb"....ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)),
@@ -46,6 +49,7 @@ _OTHERS = (
     ("a text", re.compile(rb"(\xef\xbb\xbf)?[\t\n\r\x20-\x7e]+\Z")),
 )
 """What users take for images, and how it is told from its first bytes."""
+_START = 256  # bytes of a file by which it is recognised
 _LONGEST_REASON = 160  # characters of a decoder's own message
 
 
@@ -109,13 +113,13 @@ def _recognised(label: str, file: BinaryIO, size: int, limits: Limits, path: Pat
     if size > limits.bytes:
         raise PellucidError(f"{label} has {size} bytes, more than the limit of {limits.bytes}. Cut it up first.")
     try:
-        start = file.read(16)
+        start = file.read(_START)
     except OSError as error:
         raise PellucidError(f"cannot read {label}: {error.strerror}. Get a whole copy.") from error
     for kind, signature in _SIGNATURES:
         if signature.match(start):
             return Source(label, file, size, kind, path)
-    what = next((what for what, signature in _OTHERS if signature.match(start)), "of an unknown kind")
+    what = next((what for what, signature in _OTHERS if signature.match(start[:16])), "of an unknown kind")
     raise unsupported(label, f"it is {what}; expected {', '.join(kind for kind, _ in _SIGNATURES)}")
 
 

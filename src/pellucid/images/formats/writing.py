@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, atomic, one_line
-from pellucid.images.formats import avif, bmp, jpeg, jpeg2000, npy, npz, png, pnm, tiff, webp
+from pellucid.images.formats import avif, bmp, dicom, fits, jpeg, jpeg2000, mrc, npy, npz, png, pnm, tiff, webp
+from pellucid.images.formats.dicom import DicomForm
 from pellucid.images.formats.picture import Picture, channels
+from pellucid.images.formats.raw import RawForm
 
 _KINDS = {
     ".png": "PNG",
@@ -28,6 +30,10 @@ _KINDS = {
     ".avif": "AVIF",
     ".jp2": "JPEG2000",
     ".j2k": "JPEG2000",
+    ".dcm": "DICOM",
+    ".fits": "FITS",
+    ".fit": "FITS",
+    ".mrc": "MRC",
     ".npy": "NPY",
     ".npz": "NPZ",
 }
@@ -44,9 +50,14 @@ _ENCODE: dict[str, Callable[[Picture], bytes]] = {
     "PNM": pnm.encode,
     "AVIF": avif.encode,
     "JPEG2000": jpeg2000.encode,
+    "DICOM": dicom.encode,
+    "FITS": fits.encode,
+    "MRC": mrc.encode,
 }
 _WRITE = {"TIFF": tiff.write, "NPY": npy.write, "NPZ": npz.write}
-_SINGLE = tuple(_ENCODE)
+_OWN = ("DICOM", "FITS", "MRC")
+"""Kinds that are only written from what was read of a file of the kind: from its other data."""
+_SINGLE = tuple(kind for kind in _ENCODE if kind not in _OWN)
 _BYTES = {("uint8", 1), ("uint8", 3)}
 _FLOATS = ("float16", "float32", "float64")
 _HOLDS = {  # the pairs of dtype and channels that a kind of file can hold
@@ -117,11 +128,15 @@ def _write(file: BinaryIO, kind: str, picture: Picture, name: str) -> None:
 def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:
     if len(picture.pages) != 1 and kind in _SINGLE:
         raise PellucidError(f"cannot write {name}: it holds one page, not {len(picture.pages)}. Use .tiff.")
-    if kind in npy.ARRAYS and len({(page.shape, page.dtype) for page in picture.pages}) != 1:
+    if kind in _OWN and not (picture.form.kind == kind and _holds(picture)):
+        raise PellucidError(
+            f"cannot write {name}: {kind} is only written as it was read, with other values. Use .tiff or .npy."
+        )
+    if kind in (*npy.ARRAYS, *_OWN) and len({(page.shape, page.dtype) for page in picture.pages}) != 1:
         raise PellucidError(f"cannot write {name}: an array holds pages of one size and type. Use .tiff.")
     for page in picture.pages:
         count = channels(page)
-        held = kind in npy.ARRAYS or (page.ndim in (2, 3) and (page.dtype.name, count) in _HOLDS[kind])
+        held = kind in (*npy.ARRAYS, *_OWN) or (page.ndim in (2, 3) and (page.dtype.name, count) in _HOLDS[kind])
         if suffix in _PROMISED and picture.form.kind != "PNM":
             held = held and (page.dtype == np.bool_ or count == _PROMISED[suffix])
         longest = _LONGEST_SIDE.get(kind, 2**31 - 1)
@@ -129,6 +144,11 @@ def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:
             raise PellucidError(
                 f"cannot write {name}: the format does not hold {page.dtype} of shape {page.shape}. Use .tiff or .npy."
             )
+
+
+def _holds(picture: Picture) -> bool:
+    own = picture.form.extra
+    return isinstance(own, RawForm | DicomForm) and own.holds(picture.pages)
 
 
 def write_image(path: str | os.PathLike[str], array: NDArray[Any]) -> None:
