@@ -201,4 +201,4 @@ def test_jpeg_2000_of_other_kinds() -> None:
 )
 def test_what_is_no_image_is_named(start: bytes, what: str) -> None:
     said = refusal(start + bytes(99) * (what != "a text"))
-    assert f"not supported: it is {what}; expected PNG, JPEG, TIFF" in said
+    assert f"not supported: it is {what}, not an image that pellucid reads (PNG, JPEG, TIFF" in said

@@ -61,7 +61,9 @@ def _opened(source: Source, limits: Limits) -> tuple[Any, Size, int]:
         raise unsupported(source.name, "a deflated DICOM", "Save it uncompressed.")
     source.file.seek(0)
     data = pydicom.dcmread(source.file)
-    syntax = data.file_meta.TransferSyntaxUID
+    syntax = data.file_meta.get("TransferSyntaxUID")
+    if syntax is None:
+        raise ValueError("it does not say how it is stored")
     if syntax.is_encapsulated and syntax != pydicom.uid.RLELossless:
         raise unsupported(source.name, f"a DICOM compressed as {syntax.name}", "Save it uncompressed.")
     kind = data.get("PhotometricInterpretation")

@@ -120,7 +120,8 @@ def _recognised(label: str, file: BinaryIO, size: int, limits: Limits, path: Pat
         if signature.match(start):
             return Source(label, file, size, kind, path)
     what = next((what for what, signature in _OTHERS if signature.match(start[:16])), "of an unknown kind")
-    raise unsupported(label, f"it is {what}; expected {', '.join(kind for kind, _ in _SIGNATURES)}")
+    kinds = ", ".join(kind for kind, _ in _SIGNATURES)
+    raise unsupported(label, f"it is {what}, not an image that pellucid reads ({kinds})")
 
 
 def unsupported(name: str, what: str, remedy: str = "Convert it first.") -> PellucidError:
