@@ -11,6 +11,7 @@ probe, or what is written from them. Offenders are saved. Exit code 1 if there a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import resource
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import zlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +60,11 @@ def valid_files() -> dict[str, bytes]:
         for dtype in (np.uint8, np.uint16):
             keep(f"{channels}-{dtype.__name__}.png", Picture((page.astype(dtype) * 101,), form), ".png")
         keep(f"{channels}.npy", Picture((page,)), ".npy")
-    for suffix in (".bmp", ".jpg", ".webp", ".ppm"):
+        keep(f"{channels}.jp2", Picture((page,), form), ".jp2")
+    keep("stack.npy", Picture((gray.astype(np.int16),) * 3), ".npy")
+    keep("stack.npz", Picture((gray.astype(np.float32),) * 3), ".npz")
+    form = replace(form, xmp=b'<x:xmpmeta tiff:Orientation="1"/>' * 3)
+    for suffix in (".bmp", ".jpg", ".webp", ".ppm", ".png", ".avif"):
         keep(f"rgb{suffix}", Picture((rgb,), form), suffix)
     for suffix in (".bmp", ".jpg", ".pgm"):
         keep(f"gray{suffix}", Picture((gray,), form), suffix)
@@ -84,8 +90,13 @@ def valid_files() -> dict[str, bytes]:
         Image.fromarray(rgb).save(stream, kind, exif=exif, lossless=True)
         files[f"exif.{kind.lower()}"] = stream.getvalue()
     stream = io.BytesIO()
-    Image.fromarray(rgb).save(stream, "JPEG", progressive=True, quality=40)
+    Image.fromarray(rgb).save(stream, "JPEG", progressive=True, quality=40, comment=b"a comment", dpi=(3, 4))
     files["progressive.jpg"] = stream.getvalue()
+    for name, kind, mode in (("cmyk.jpg", "JPEG", "CMYK"), ("still.gif", "GIF", "RGB"), ("gray.avif", "AVIF", "L")):
+        stream = io.BytesIO()
+        Image.fromarray(rgb).convert(mode).save(stream, kind)
+        files[name] = stream.getvalue()
+    files |= _of_instruments(gray.astype(np.uint16))
     for name, options in {
         "plain": {},
         "tiled": {"tile": (16, 16)},
@@ -152,6 +163,25 @@ def _stacks(page: np.ndarray) -> dict[str, bytes]:
     stream = io.BytesIO()
     tifffile.imwrite(stream, np.moveaxis(planes, 0, 2), photometric="separated", metadata=None, iccprofile=b"none")
     return files | {"cmyk.tif": stream.getvalue()}
+
+
+def _of_instruments(page: np.ndarray) -> dict[str, bytes]:
+    """Return a FITS and an MRC file, if the packages are there that read them."""
+    files = {}
+    with contextlib.suppress(ModuleNotFoundError):
+        from astropy.io import fits
+
+        stream = io.BytesIO()
+        fits.PrimaryHDU(np.stack([page] * 2)).writeto(stream, checksum=True)
+        files["stack.fits"] = stream.getvalue()
+    with contextlib.suppress(ModuleNotFoundError):
+        import mrcfile
+
+        with tempfile.TemporaryDirectory() as folder, mrcfile.new(f"{folder}/a.mrc") as file:
+            file.set_data(page)
+            file.flush()
+            files["one.mrc"] = Path(folder, "a.mrc").read_bytes()
+    return files
 
 
 def bmp_with_alpha(page: np.ndarray) -> bytes:

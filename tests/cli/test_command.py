@@ -247,7 +247,7 @@ BAD = [
     (("train", "{digits}", "--out", "{run}"), "already holds a run"),
     (("train", "{digits}", "--out", "{digits}/inside"), "cannot make the run folder"),
     (("denoise", "nothing.png", "-m", "{run}"), "No such file"),
-    (("denoise", "{digits}", "-m", "{run}"), "not an image"),
+    (("denoise", "{digits}", "-m", "{run}"), "it holds 2 arrays (x_train, x_test); expected one"),
     (("denoise", "x.png", "-m", "nowhere"), "no model at"),
     (("denoise", "x.png", "-m", "{digits}"), "is not a model that pellucid can run"),
     (("evaluate", "{digits}", "-m", "{run}", "--limit", "-3"), "0 (all) or more"),

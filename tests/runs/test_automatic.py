@@ -156,7 +156,7 @@ def test_bad_files_are_named_before_training_and_others_counted(scans: Path, com
     good = (scans / "03.png").read_bytes()
     (scans / "03.png").write_bytes(good[: len(good) // 2])
     (scans / "broken.jpg").write_bytes(b"no picture")
-    (scans / "clip.gif").write_bytes(b"GIF89a")
+    (scans / "clip.mp4").write_bytes(b"")
     write_image(scans / "nan.tif", np.full((90, 90), np.nan, np.float32))
     done = command("train", scans, "--noise", NOISE, *SHORT, "--out", "run")
     assert done.returncode == 0, done.stderr
@@ -165,7 +165,7 @@ def test_bad_files_are_named_before_training_and_others_counted(scans: Path, com
     for name in ("03.png", "broken.jpg", "nan.tif"):
         assert name in first
         assert name not in rest
-    assert "other kinds were passed over: 1 .gif" in first
+    assert "other kinds were passed over: 1 .mp4" in first
     for path in scans.glob("*.png"):
         path.write_bytes(b"")
     refused = command("train", scans, "--out", "other")

@@ -194,11 +194,11 @@ def test_jpeg_2000_of_other_kinds() -> None:
         (b"%PDF-1.7", "a PDF"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'>", "a text"),
         (b"name,value\n", "a text"),
-        (b"PK\3\4\x14\0", "an archive"),
+        (b"\x1f\x8b\x08\0", "an archive"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 or MATLAB file"),
         (bytes(99), "of an unknown kind"),
     ],
 )
 def test_what_is_no_image_is_named(start: bytes, what: str) -> None:
     said = refusal(start + bytes(99) * (what != "a text"))
-    assert f"not supported: it is {what}; expected PNG, JPEG, TIFF" in said
+    assert f"not supported: it is {what}, not an image that pellucid reads (PNG, JPEG, TIFF" in said

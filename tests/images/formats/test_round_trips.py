@@ -272,18 +272,6 @@ def test_plain_pbm() -> None:
     assert same(read_picture(again(picture)), picture)
 
 
-@pytest.mark.parametrize("dtype", ["bool", "u1", "<u2", ">u2", "f2", "f4", ">f8"])
-@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 1), (4, 5, 3)])
-def test_npy(dtype: str, shape: tuple[int, ...], tmp_path: Path) -> None:
-    array = RNG.integers(0, 2, shape).astype(dtype)
-    np.save(tmp_path / "a.npy", array)
-    for source in (tmp_path / "a.npy", (tmp_path / "a.npy").read_bytes()):
-        (page,) = read_picture(source).pages
-        assert page.dtype == np.dtype(dtype).newbyteorder("=")
-        assert np.array_equal(page, array)
-        assert np.array_equal(np.load(io.BytesIO(again(Picture((page,)), ".npy"))), array)
-
-
 def test_another_ending_is_another_kind_of_file(tmp_path: Path) -> None:
     data = saved(image_of("RGB"), "PNG", dpi=(300, 150), icc_profile=ICC)
     picture = read_picture(data)

@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, one_line
+from pellucid.images.axes import check_axes, from_planes, guess_axes, planes
 from pellucid.images.formats.picture import Form, Limits, Picture, Size
-from pellucid.images.formats.source import Source, decoding
+from pellucid.images.formats.source import Source, decoding, unsupported
 
+ARRAYS = ("NPY", "NPZ")
+"""The kinds of file that hold an array, whose axes may be told."""
 LONGEST_HEADER = 2**16
 """Bytes at the start of a file that `parse_header` is given."""
+
+
+_MOST_PLANES = 2**20
+
+
+@dataclass(frozen=True)
+class ArrayForm:
+    """An array: its axes (see `images.axes`), shape, dtype; in a .npz, also its name and whether it is compressed."""
+
+    axes: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    member: str = "arr_0.npy"
+    compressed: bool = False
+
+    @property
+    def plane(self) -> tuple[int, ...]:
+        """The shape of one plane."""
+        return tuple(self.shape[self.axes.index(letter)] for letter in "YXS" if letter in self.axes)
+
+    def fits(self, pages: Sequence[NDArray[Any]]) -> bool:
+        """Return whether an array of this shape can hold the pages."""
+        held = math.prod(self.plane)
+        same = all((page.shape[:2], page.size) == (self.plane[:2], held) for page in pages)
+        return same and len(pages) * held == math.prod(self.shape)
 
 
 def read_array(path: Path) -> NDArray[Any]:
@@ -51,49 +82,108 @@ def parse_header(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], in
     return shape, columns_first, dtype, file.tell()
 
 
-def _header(source: Source, limits: Limits) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+class Header(NamedTuple):
+    """What is known of an array before it is read.
+
+    Attributes
+    ----------
+    form : how to write it
+    columns_first : whether it is stored in Fortran's order
+    offset : where its numbers begin
+    height, width, number : of its planes
+    """
+
+    form: ArrayForm
+    columns_first: bool
+    offset: int
+    height: int
+    width: int
+    number: int
+
+    @property
+    def end(self) -> int:
+        """Where its numbers end."""
+        return self.offset + math.prod(self.form.shape) * self.form.dtype.itemsize
+
+    def sizes(self, *, parts: bool) -> list[Size]:
+        """Return the size of every plane; `parts`: whether the kind of file could be read in parts."""
+        length = dict(zip(self.form.axes, self.form.shape, strict=True)).get("S", 1)
+        parts = parts and not self.columns_first and self.form.dtype.isnative
+        parts = parts and self.form.axes.endswith(("YX", "YXS"))
+        return [Size(self.height, self.width, 3 if length > 2 else 1, self.form.dtype.itemsize, parts)] * self.number
+
+
+def check_header(name: str, start: bytes, limits: Limits, axes: str | None) -> Header:
+    """Return what the first bytes of a file say of its array.
+
+    Raises
+    ------
+    ValueError, EOFError, PellucidError
+        If they are no header, or say that pellucid does not read it.
+    """
+    shape, columns_first, dtype, offset = parse_header(start)
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        what = "Python objects" if dtype.hasobject else f"the type {dtype}"
+        raise unsupported(name, f"{what}; expected integers or floats of up to 64 bits")
+    if axes is None:
+        axes = guess_axes(shape, name)
+    check_axes(axes, shape, name)
+    height, width = shape[axes.index("Y")], shape[axes.index("X")]
+    count = math.prod(length for letter, length in zip(axes, shape, strict=True) if letter not in "YXS")
+    if count > _MOST_PLANES:
+        raise PellucidError(
+            f"{name} has {count} planes of {width}x{height} pixels ({axes}); expected at most {_MOST_PLANES}. "
+            "Name its axes, or cut it up.",
+            argument="axes",
+        )
+    limits.check_size(name, width, height, before=(count - 1) * width * height)
+    return Header(ArrayForm(axes, shape, dtype), columns_first, offset, height, width, count)
+
+
+def _header(source: Source, limits: Limits, axes: str | None) -> Header:
     source.file.seek(0)
-    shape, columns_first, dtype, offset = parse_header(source.file.read(LONGEST_HEADER))
-    if dtype.hasobject:
-        raise PellucidError(f"{source.name} holds Python objects; expected numbers. Save it with a numeric type.")
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 2, 3, 4)):
-        raise PellucidError(
-            f"{source.name} has the shape {shape}; expected (height, width) or (height, width, channels) with 1 to 4 "
-            "channels. Save one image in a file."
-        )
-    limits.check_size(source.name, shape[1], shape[0])
-    if not (dtype == np.bool_ or dtype.newbyteorder("=") in (np.uint8, np.uint16) or dtype.kind == "f"):
-        raise PellucidError(
-            f"{source.name} has the type {dtype}; expected bool, uint8, uint16, or floats in [0, 1]. Convert it first."
-        )
-    return shape, columns_first, dtype, offset
+    return check_header(source.name, source.file.read(LONGEST_HEADER), limits, axes)
 
 
-def size(source: Source, limits: Limits) -> Size:
-    """Return the size from the header."""
+def size(source: Source, limits: Limits, axes: str | None = None) -> list[Size]:
+    """Return the size of every plane from the header."""
     with decoding(source.name):
-        shape, columns_first, dtype, _ = _header(source, limits)
-    colours = 3 if len(shape) == 3 and shape[2] > 2 else 1
-    return Size(shape[0], shape[1], colours, dtype.itemsize, not columns_first and dtype.isnative)
+        return _header(source, limits, axes).sizes(parts=True)
 
 
-def read(source: Source, limits: Limits) -> Picture:
-    """Read one image; from a path, it is memory-mapped and read-only. The byte order becomes the machine's."""
+def read(source: Source, limits: Limits, axes: str | None = None) -> Picture:
+    """Read every plane; from a path, the array is memory-mapped and read-only, unless its byte order is another's."""
     with decoding(source.name):
-        shape, _, dtype, offset = _header(source, limits)
-        if source.size < offset + int(np.prod(shape)) * dtype.itemsize:
+        header = _header(source, limits, axes)
+        if source.size < header.end:
             raise ValueError("it ends too early")
         if source.path is not None:
             array = np.load(source.path, mmap_mode="r", allow_pickle=False)
         else:
             array = np.load(io.BytesIO(source.read()), allow_pickle=False)
-        if array.shape != shape:
+        if array.shape != header.form.shape:
             raise ValueError("it changed while it was read")
-    return Picture((array.astype(array.dtype.newbyteorder("="), copy=False),), Form(kind="NPY"))
+    return picture(np.asarray(array), header.form, "NPY")
 
 
-def encode(picture: Picture) -> bytes:
-    """Return the file's bytes."""
-    buffer = io.BytesIO()
-    np.save(buffer, picture.pages[0], allow_pickle=False)
-    return buffer.getvalue()
+def picture(array: NDArray[Any], form: ArrayForm, kind: str) -> Picture:
+    """Return the planes of an array as pages, in the machine's byte order."""
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return Picture(tuple(planes(native, form.axes)), Form(kind=kind, extra=form))
+
+
+def array_of(picture: Picture) -> NDArray[Any]:
+    """Return the pages as one array: of the shape, axes and byte order that they came with, or else stacked.
+
+    The pages are of one shape and dtype.
+    """
+    pages, own = picture.pages, picture.form.extra
+    if not isinstance(own, ArrayForm) or not own.fits(pages):
+        return pages[0] if len(pages) == 1 else np.stack(pages)
+    array = from_planes([page.reshape(own.plane) for page in pages], own.axes, own.shape)
+    return array.astype(array.dtype.newbyteorder(own.dtype.byteorder), copy=False)
+
+
+def write(picture: Picture, stream: BinaryIO) -> None:
+    """Write all pages as one array."""
+    np.lib.format.write_array(stream, array_of(picture), allow_pickle=False)

@@ -71,7 +71,8 @@ class Form:
 
     Attributes
     ----------
-    kind : of the file that is written: PNG, JPEG, TIFF, WEBP, BMP, PNM, AVIF, JPEG2000 or NPY; that of a GIF is PNG;
+    kind : of the file that is written: PNG, JPEG, TIFF, WEBP, BMP, PNM, AVIF, JPEG2000, NPY or NPZ; that of a GIF is
+        PNG;
         empty for pixels that came from no file
     dpi : horizontal and vertical pixels per inch
     icc : the ICC profile

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images.formats import avif, bmp, gif, jpeg, jpeg2000, npy, png, pnm, tiff, webp
+from pellucid.images.formats import avif, bmp, dicom, fits, gif, jpeg, jpeg2000, mrc, npy, npz, png, pnm, tiff, webp
 from pellucid.images.formats.picture import Limits, Picture, Size
-from pellucid.images.formats.source import open_source
+from pellucid.images.formats.source import Source, open_source
 
 _LIMITS = Limits()
-_READ = {
+_READ: dict[str, Callable[[Source, Limits], Picture]] = {
     "PNG": png.read,
     "JPEG": jpeg.read,
     "TIFF": tiff.read,
@@ -23,9 +24,12 @@ _READ = {
     "GIF": gif.read,
     "AVIF": avif.read,
     "JPEG2000": jpeg2000.read,
-    "NPY": npy.read,
+    "DICOM": dicom.read,
+    "FITS": fits.read,
+    "MRC": mrc.read,
 }
-_SIZE = {
+_READ_ARRAY = {"NPY": npy.read, "NPZ": npz.read}
+_SIZE: dict[str, Callable[[Source, Limits], Size]] = {
     "PNG": png.size,
     "JPEG": jpeg.size,
     "WEBP": webp.size,
@@ -34,8 +38,14 @@ _SIZE = {
     "GIF": gif.size,
     "AVIF": avif.size,
     "JPEG2000": jpeg2000.size,
-    "NPY": npy.size,
 }
+_SIZES: dict[str, Callable[[Source, Limits], list[Size]]] = {
+    "TIFF": tiff.size,
+    "DICOM": dicom.size,
+    "FITS": fits.size,
+    "MRC": mrc.size,
+}
+_ARRAY_SIZES = {"NPY": npy.size, "NPZ": npz.size}
 
 
 def read_picture(
@@ -52,6 +62,7 @@ def read_picture(
     source : the path of a regular file, or a file's bytes; its kind is recognised by its content, not by its name
     limits : the most that it may claim to hold, checked before anything is decoded
     name : what error messages call it; the path by default
+    axes : those of an array (.npy, .npz), as `images.axes` spells them; None guesses them by its shape
 
     Returns
     -------
@@ -65,9 +76,11 @@ def read_picture(
     ------
     PellucidError
         If it is missing, not a regular file, damaged, truncated, larger than the limits, animated, or of a kind, a
-        colour mode or a type of numbers that pellucid cannot write back.
+        colour mode or a type of numbers that pellucid does not read; if an array has other axes than `axes`.
     """
     with open_source(source, limits, name) as opened:
+        if opened.kind in _READ_ARRAY:
+            return _READ_ARRAY[opened.kind](opened, limits, axes)
         return _READ[opened.kind](opened, limits)
 
 
@@ -95,27 +108,28 @@ def probe(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) -> t
     return measure(source, limits)[:3]
 
 
-def measure(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS) -> Size:
+def measure(source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS, *, axes: str | None = None) -> Size:
     """Return the size of an image file of one page, and how it can be read, from its headers alone.
+
+    Parameters
+    ----------
+    source, limits, axes : as in `read_picture`
 
     Raises
     ------
     PellucidError
         As `read_image`, for what the headers say.
     """
-    with open_source(source, limits) as opened:
-        if opened.kind != "TIFF":
-            return _SIZE[opened.kind](opened, limits)
-        pages = tiff.size(opened, limits)
-        if len(pages) != 1:
-            raise _several(opened.name, len(pages))
-        return pages[0]
+    pages = measure_pages(source, limits, axes=axes)
+    if len(pages) != 1:
+        raise _several(one_line("image" if isinstance(source, bytes) else source), len(pages))
+    return pages[0]
 
 
 def measure_pages(
     source: str | os.PathLike[str] | bytes, limits: Limits = _LIMITS, *, axes: str | None = None
 ) -> list[Size]:
-    """Return the same for each page of an image file, in the order of `Picture.pages`; `axes` as in `read_picture`.
+    """Return the same for each page of an image file, in the order of `Picture.pages`.
 
     Raises
     ------
@@ -123,7 +137,11 @@ def measure_pages(
         As `read_picture`, for what the headers say.
     """
     with open_source(source, limits) as opened:
-        return tiff.size(opened, limits) if opened.kind == "TIFF" else [_SIZE[opened.kind](opened, limits)]
+        if opened.kind in _SIZE:
+            return [_SIZE[opened.kind](opened, limits)]
+        if opened.kind in _ARRAY_SIZES:
+            return _ARRAY_SIZES[opened.kind](opened, limits, axes)
+        return _SIZES[opened.kind](opened, limits)
 
 
 def _several(name: str, pages: int) -> PellucidError:

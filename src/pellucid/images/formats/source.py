@@ -32,6 +32,10 @@ _SIGNATURES = (
     ("AVIF", re.compile(rb"....ftypavi[fs]", re.DOTALL)),
     ("JPEG2000", re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51")),
     ("NPY", re.compile(rb"\x93NUMPY")),
+    ("NPZ", re.compile(rb"PK\x03\x04")),
+    ("DICOM", re.compile(rb".{128}DICM", re.DOTALL)),
+    ("FITS", re.compile(rb"SIMPLE  = ")),
+    ("MRC", re.compile(rb".{208}MAP[ \0]", re.DOTALL)),
 )
 _OTHERS = (
     ("a HEIC photograph", re.compile(rb"....ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)),
@@ -40,11 +44,12 @@ _OTHERS = (
     ("a Photoshop file", re.compile(rb"8BPS")),
     ("an OpenEXR image", re.compile(rb"v/1\x01")),
     ("a raw photograph", re.compile(rb"FUJIFILM|IIRO|IIU\0|FOVb|II\x1a\0")),
-    ("an archive", re.compile(rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!")),
+    ("an archive", re.compile(rb"\x1f\x8b|7z\xbc\xaf|Rar!")),
     ("an HDF5 or MATLAB file", re.compile(rb"\x89HDF|MATLAB 5")),
     ("a text", re.compile(rb"(\xef\xbb\xbf)?[\t\n\r\x20-\x7e]+\Z")),
 )
 """What users take for images, and how it is told from its first bytes."""
+_START = 256  # bytes of a file by which it is recognised
 _LONGEST_REASON = 160  # characters of a decoder's own message
 
 
@@ -108,14 +113,15 @@ def _recognised(label: str, file: BinaryIO, size: int, limits: Limits, path: Pat
     if size > limits.bytes:
         raise PellucidError(f"{label} has {size} bytes, more than the limit of {limits.bytes}. Cut it up first.")
     try:
-        start = file.read(16)
+        start = file.read(_START)
     except OSError as error:
         raise PellucidError(f"cannot read {label}: {error.strerror}. Get a whole copy.") from error
     for kind, signature in _SIGNATURES:
         if signature.match(start):
             return Source(label, file, size, kind, path)
-    what = next((what for what, signature in _OTHERS if signature.match(start)), "of an unknown kind")
-    raise unsupported(label, f"it is {what}; expected {', '.join(kind for kind, _ in _SIGNATURES)}")
+    what = next((what for what, signature in _OTHERS if signature.match(start[:16])), "of an unknown kind")
+    kinds = ", ".join(kind for kind, _ in _SIGNATURES)
+    raise unsupported(label, f"it is {what}, not an image that pellucid reads ({kinds})")
 
 
 def unsupported(name: str, what: str, remedy: str = "Convert it first.") -> PellucidError:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, atomic, one_line
-from pellucid.images.formats import avif, bmp, jpeg, jpeg2000, npy, png, pnm, tiff, webp
+from pellucid.images.formats import avif, bmp, dicom, fits, jpeg, jpeg2000, mrc, npy, npz, png, pnm, tiff, webp
+from pellucid.images.formats.dicom import DicomForm
 from pellucid.images.formats.picture import Picture, channels
+from pellucid.images.formats.raw import RawForm
 
 _KINDS = {
     ".png": "PNG",
@@ -28,12 +30,17 @@ _KINDS = {
     ".avif": "AVIF",
     ".jp2": "JPEG2000",
     ".j2k": "JPEG2000",
+    ".dcm": "DICOM",
+    ".fits": "FITS",
+    ".fit": "FITS",
+    ".mrc": "MRC",
     ".npy": "NPY",
+    ".npz": "NPZ",
 }
 WRITTEN_AS = {".gif": ".png"}
 """The endings of files that are read only, each with that of the kind that holds what was read."""
-SUFFIXES = (*(suffix for suffix in _KINDS if suffix != ".npy"), *WRITTEN_AS)
-"""The endings of the names of image files that pellucid reads, besides .npy."""
+SUFFIXES = (*(suffix for suffix, kind in _KINDS.items() if kind not in npy.ARRAYS), *WRITTEN_AS)
+"""The endings of the names of image files that pellucid reads, besides those of arrays (.npy, .npz)."""
 
 _ENCODE: dict[str, Callable[[Picture], bytes]] = {
     "PNG": png.encode,
@@ -43,9 +50,14 @@ _ENCODE: dict[str, Callable[[Picture], bytes]] = {
     "PNM": pnm.encode,
     "AVIF": avif.encode,
     "JPEG2000": jpeg2000.encode,
-    "NPY": npy.encode,
+    "DICOM": dicom.encode,
+    "FITS": fits.encode,
+    "MRC": mrc.encode,
 }
-_SINGLE = tuple(_ENCODE)
+_WRITE = {"TIFF": tiff.write, "NPY": npy.write, "NPZ": npz.write}
+_OWN = ("DICOM", "FITS", "MRC")
+"""Kinds that are only written from what was read of a file of the kind: from its other data."""
+_SINGLE = tuple(kind for kind in _ENCODE if kind not in _OWN)
 _BYTES = {("uint8", 1), ("uint8", 3)}
 _NUMBERS = (
     *(f"{kind}{bits}" for kind in ("uint", "int") for bits in (8, 16, 32, 64)),
@@ -106,8 +118,8 @@ def write_picture(
 
 def _write(file: BinaryIO, kind: str, picture: Picture, name: str) -> None:
     try:
-        if kind == "TIFF":
-            tiff.write(picture, file)
+        if kind in _WRITE:
+            _WRITE[kind](picture, file)
         else:
             file.write(_ENCODE[kind](picture))
     except OSError as error:
@@ -119,9 +131,15 @@ def _write(file: BinaryIO, kind: str, picture: Picture, name: str) -> None:
 def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:
     if len(picture.pages) != 1 and kind in _SINGLE:
         raise PellucidError(f"cannot write {name}: it holds one page, not {len(picture.pages)}. Use .tiff.")
+    if kind in _OWN and not (picture.form.kind == kind and _holds(picture)):
+        raise PellucidError(
+            f"cannot write {name}: {kind} is only written as it was read, with other values. Use .tiff or .npy."
+        )
+    if kind in (*npy.ARRAYS, *_OWN) and len({(page.shape, page.dtype) for page in picture.pages}) != 1:
+        raise PellucidError(f"cannot write {name}: an array holds pages of one size and type. Use .tiff.")
     for page in picture.pages:
         count = channels(page)
-        held = kind == "NPY" or (page.ndim in (2, 3) and (page.dtype.name, count) in _HOLDS[kind])
+        held = kind in (*npy.ARRAYS, *_OWN) or (page.ndim in (2, 3) and (page.dtype.name, count) in _HOLDS[kind])
         if suffix in _PROMISED and picture.form.kind != "PNM":
             held = held and (page.dtype == np.bool_ or count == _PROMISED[suffix])
         longest = _LONGEST_SIDE.get(kind, 2**31 - 1)
@@ -129,6 +147,11 @@ def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:
             raise PellucidError(
                 f"cannot write {name}: the format does not hold {page.dtype} of shape {page.shape}. Use .tiff or .npy."
             )
+
+
+def _holds(picture: Picture) -> bool:
+    own = picture.form.extra
+    return isinstance(own, RawForm | DicomForm) and own.holds(picture.pages)
 
 
 def write_image(path: str | os.PathLike[str], array: NDArray[Any]) -> None:
