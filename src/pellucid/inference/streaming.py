@@ -1,14 +1,15 @@
-"""Denoising files that need not fit in memory: read band by band, run tile by tile, written as it comes.
+"""Denoising files that need not fit in memory: read plane by plane, large planes band by band, written as it comes.
 
-Streams are TIFF files in strips or tiles (one page, 8 or 16 bit or float, gray or colour) and `.npy` arrays. Neither
-the input nor the output is ever whole in memory.
+Streams are TIFF files in strips or tiles (pages of 8 bits or more, gray or colour) and `.npy` arrays, both of any number
+of planes. Neither the input nor the output is ever whole in memory.
 """
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Iterator
-from functools import reduce
+from collections.abc import Iterator, Sequence
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,20 @@ from numpy.typing import NDArray
 
 from pellucid.common import Report, atomic
 from pellucid.domain import MEMORY, SIDE, Finding, check_rows
-from pellucid.images import Extent, Limits, Rows, Scale, TiffRows, fill_holes, layout_of, open_rows
-from pellucid.inference.denoiser import Denoiser
+from pellucid.images import (
+    Extent,
+    Limits,
+    Rows,
+    Scale,
+    TiffRows,
+    fill_holes,
+    layout_of,
+    measure_pages,
+    open_rows,
+    tiff_form,
+    tiff_options,
+)
+from pellucid.inference.denoiser import WHOLE, Denoiser
 from pellucid.inference.memory import Budget
 from pellucid.inference.notes import Notes
 from pellucid.inference.tiling import Tiling
@@ -27,16 +40,31 @@ LIMITS = Limits(pixels=2**42, bytes=2**46)
 """Far above those of files that are read whole."""
 
 TILE = 256
-"""Side of the tiles of a TIFF file that is written, in pixels."""
+"""Side of the tiles of a large TIFF page that is written, in pixels."""
 
 _LOOKED_AT = 2**20  # values that are looked at together
-
 _SPARSE = 16  # lines of segments in a file, from which on four of them are decoded to be looked at
+_CLASSIC = 2**32 - 2**26  # bytes of pixels that a TIFF holds; a BigTIFF holds more
 
 
 def can_stream(path: Path | str) -> bool:
     """Say whether a file is of a format that can be read in bands."""
     return Path(path).suffix.lower() in (".npy", ".tif", ".tiff")
+
+
+class Planes(Sequence[Rows]):
+    """The planes of a file, each opened when it is asked for."""
+
+    def __init__(self, path: Path, axes: str | None = None) -> None:
+        self.path, self._axes = path, axes
+        self.sizes = measure_pages(path, LIMITS, axes=axes)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Open one plane."""
+        return open_rows(self.path, LIMITS, page=range(len(self))[index], axes=self._axes)
 
 
 def denoise_stream(
@@ -46,6 +74,7 @@ def denoise_stream(
     budget: Budget,
     report: Report | None = None,
     notes: Notes | None = None,
+    axes: str | None = None,
 ) -> None:
     """Denoise a TIFF or `.npy` file into another of the same format within a bound on memory.
 
@@ -54,8 +83,9 @@ def denoise_stream(
     denoiser : the model
     source, target : files of the same format; `target` appears whole or not at all
     budget : of memory, for this model
-    report : called with the number of rows done
+    report : called with the number of rows done; of a file of several planes, with that of planes
     notes : what is found of the image before `target` is begun goes there, and may refuse it
+    axes : of an array, as in `images.read_picture`
 
     Raises
     ------
@@ -63,53 +93,49 @@ def denoise_stream(
         If the file cannot be read in bands, is damaged or refused, or the budget is too small; the text says how much
         it takes.
     """
-    rows = open_rows(source, LIMITS)
-    tiling = budget.tiling(lambda tiling: _band_bytes(rows, tiling))
-    known = denoiser.known_range(rows.dtype)
-    scale = Scale.by(rows.dtype, lambda: _extent(rows), known)
+    planes = Planes(source, axes)
+    largest: Rows = planes[int(np.argmax([size.bytes for size in planes.sizes]))]
+    tiling = budget.tiling(lambda tiling: _band_bytes(largest, tiling))
+    known = denoiser.known_range(largest.dtype)
+    scale = Scale.by(largest.dtype, lambda: reduce(operator.or_, map(_extent, planes)), known)
     if notes:
-        notes.found(_check(denoiser, rows, scale, told=denoiser.value_range is not None))
+        for rows in planes:
+            notes.found(_check(denoiser, rows, scale))
         if known is None:
-            notes.range(rows.dtype, scale)
-        notes.channels(denoiser.card, layout_of(rows.shape, rows.dtype).colours)
-    bands = _bands(denoiser, rows, tiling, scale, report)
+            notes.range(largest.dtype, scale)
+        notes.channels(denoiser.card, layout_of(largest.shape, largest.dtype).colours)
+    alone = len(planes) == 1
+    bands = partial(_bands, denoiser, tiling=tiling, scale=scale, report=report if alone else None)
     with atomic(target) as temporary:
-        if isinstance(rows, TiffRows):
-            _write_tiff(temporary, rows, bands)
-            return
-        with temporary.open("wb") as file:
-            np.lib.format.write_array_header_1_0(
-                file,
-                {
-                    "descr": np.lib.format.dtype_to_descr(rows.dtype),
-                    "fortran_order": False,
-                    "shape": rows.shape,
-                },
-            )
-            for band in bands:
-                file.write(np.ascontiguousarray(band).data)
+        write = _write_tiff if isinstance(largest, TiffRows) else _write_array
+        for done in write(temporary, planes, bands):
+            if report and not alone:
+                report(done)
 
 
 def _band_bytes(rows: Rows, tiling: Tiling) -> int:
     """What streaming holds at once besides the model's run: a band read, its segments, a band written."""
-    line = int(np.prod(rows.shape[1:])) * rows.dtype.itemsize
+    line = math.prod(rows.shape[1:]) * rows.dtype.itemsize
     # A third line of segments: the last that was looked at before the run began.
     bands = line * (2 * tiling.read_side + 3 * rows.depth + 2 * max(tiling.core, TILE))
-    return max(bands, line * (SIDE + 2 * rows.depth) + MEMORY)
+    whole = 3 * line * rows.shape[0] if rows.shape[0] * rows.shape[1] <= WHOLE else 0
+    return max(bands, whole, line * (SIDE + 2 * rows.depth) + MEMORY)
 
 
 def _extent(rows: Rows) -> Extent:
     """Look at all values, band by band: a part of them would not tell whether the result may be kept in the range."""
-    depth = max(rows.depth, _LOOKED_AT // max(1, int(np.prod(rows.shape[1:]))))
-    tops = range(0, rows.shape[0], depth)
-    return reduce(operator.or_, (Extent.of(_upright(rows, top, min(top + depth, rows.shape[0]))) for top in tops))
+    depth = max(rows.depth, _LOOKED_AT // max(1, math.prod(rows.shape[1:])))
+    height = rows.shape[0]
+    bands = (_upright(rows, top, min(top + depth, height)) for top in range(0, height, depth))
+    return reduce(operator.or_, map(Extent.of, bands))
 
 
-def _check(denoiser: Denoiser, rows: Rows, scale: Scale, *, told: bool) -> tuple[Finding, ...]:
+def _check(denoiser: Denoiser, rows: Rows, scale: Scale) -> tuple[Finding, ...]:
     """Look at a few rows: evenly spaced where a small part of the file holds them, else the first ones."""
     height, width = rows.shape[:2]
     seen = height if _SPARSE * rows.depth <= height else min(height, max(rows.depth, SIDE))
-    return check_rows(denoiser.card, seen, width, lambda begin, end: _upright(rows, begin, end), scale, told=told)
+    told = denoiser.value_range is not None
+    return check_rows(denoiser.card, seen, width, partial(_upright, rows), scale, told=told)
 
 
 def _upright(rows: Rows, begin: int, end: int) -> NDArray[Any]:
@@ -130,7 +156,8 @@ def _bands(
             piece = denoiser.piece(given[:, columns.read], scale)
             band[:, columns.own] = piece[span.crop, columns.crop]
         if holes is not None:
-            band[holes[span.crop]] = np.nan
+            missing = holes[span.crop]
+            band[missing] = rows.rows(span.begin, span.end)[missing]
         if rows.inverted:
             np.invert(band, out=band)
         if report:
@@ -138,33 +165,36 @@ def _bands(
         yield band
 
 
-def _write_tiff(target: Path, rows: TiffRows, bands: Iterator[NDArray[Any]]) -> None:
+def _write_array(target: Path, planes: Planes, bands: Any) -> Iterator[int]:
+    """Write an array plane by plane; yield how many are done."""
+    first: Rows = planes[0]
+    shape = np.load(planes.path, mmap_mode="r", allow_pickle=False).shape
+    with target.open("wb") as file:
+        header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for done, rows in enumerate(planes, 1):
+            for band in bands(rows):
+                file.write(np.ascontiguousarray(band).data)
+            yield done
+
+
+def _write_tiff(target: Path, planes: Planes, bands: Any) -> Iterator[int]:
+    """Write a TIFF page by page; yield how many are done."""
     import tifffile
 
-    page = rows.page
-    compression = page.compression if page.compression in (5, 8, 32946, 50000) else None
-    colours = rows.shape[2] if len(rows.shape) == 3 else 1
-    extra: dict[str, Any] = {}
-    if page.extrasamples:
-        extra["extrasamples"] = page.extrasamples
-    if page.iccprofile:
-        extra["iccprofile"] = page.iccprofile
-    if "XResolution" in page.tags and "YResolution" in page.tags:
-        extra["resolution"] = tuple(page.tags[name].value for name in ("XResolution", "YResolution"))
-        extra["resolutionunit"] = page.tags["ResolutionUnit"].value if "ResolutionUnit" in page.tags else 2
-    tifffile.imwrite(
-        target,
-        _tiles(rows, bands),
-        shape=rows.shape,
-        dtype=rows.dtype,
-        tile=(TILE, TILE),
-        photometric=page.photometric,
-        planarconfig="contig" if colours > 1 else None,
-        compression=compression,
-        metadata=None,
-        maxworkers=1,
-        **extra,
-    )
+    form = tiff_form(planes.path, LIMITS)
+    big = form.big or sum(size.bytes for size in planes.sizes) > _CLASSIC
+    order: Any = ">" if form.big_endian else "<"
+    with tifffile.TiffWriter(target, bigtiff=big, byteorder=order, ome=False) as writer:
+        for number, rows in enumerate(planes):
+            options = tiff_options(form, number, rows.shape, rows.dtype)
+            if rows.shape[0] * rows.shape[1] <= WHOLE:
+                writer.write(np.concatenate(list(bands(rows))), **options, maxworkers=1)
+            else:
+                options["tile"] = (TILE, TILE)
+                tiles = _tiles(rows, bands(rows))
+                writer.write(tiles, shape=rows.shape, dtype=rows.dtype, **options, maxworkers=1)
+            yield number + 1
 
 
 def _tiles(rows: Rows, bands: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
