@@ -177,12 +177,7 @@ REFUSED = {
     ),
     "12-bit JPEG": ({"data": np.zeros((16, 16), np.uint16), "compression": "jpeg"}, "JPEG"),
     "hidden": (
-        {
-            "data": np.zeros((3, 4, 4), np.uint8),
-            "description": '{"shape": [9, 4, 4], "truncated": true}',
-            "compression": "lzw",
-            "photometric": "minisblack",
-        },
+        {"data": np.zeros((3, 4, 4), np.uint8), "description": "ImageJ=1.5\nimages=9\n"},
         "9 planes, but has 3 pages",
     ),
     "imagej": ({"data": np.zeros((4, 4), np.uint8), "description": "ImageJ=1.5\nimages=7\n"}, "has the bytes of 1"),

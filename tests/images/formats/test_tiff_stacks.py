@@ -302,3 +302,15 @@ def test_a_name_that_ends_in_ome_does_not_make_an_ome_tiff(tmp_path: Any) -> Non
     write_picture(tmp_path / "a.ome.tif", Picture((stack((9, 8), "uint8"),)))
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as opened:
         assert not opened.is_ome
+
+
+def test_several_series_without_directories() -> None:
+    stream = io.BytesIO()
+    first, second = stack((3, 9, 8), "uint8"), stack((2, 5, 6), "uint16")
+    with tifffile.TiffWriter(stream) as writer:
+        for values in (first, second):
+            writer.write(values, truncate=True, photometric="minisblack", metadata={})
+    picture, result = copied(stream.getvalue())
+    assert all(np.array_equal(*pair) for pair in zip(picture.pages, [*first, *second], strict=True))
+    assert picture.form.extra.axes == ""
+    assert [shape for _, _, shape, _ in series(result)] == [(3, 9, 8), (2, 5, 6)]  # of which tifffile saw the first

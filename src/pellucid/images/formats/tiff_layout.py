@@ -331,7 +331,7 @@ def _predictor(name: str, predictor: int, bits: int, dtype: np.dtype[np.generic]
 
 
 def _refuse_mixtures(name: str, directory: Directory, layout: Layout) -> None:
-    """Refuse what is defined, but in no file that anybody would meet."""
+    """Refuse combinations that usual programs do not write."""
     colour = layout.photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
     if layout.dtype == np.bool_ and layout.samples > 1:
         raise unsupported(name, "several 1-bit samples a pixel", "one", "Save it with 8 bits.")

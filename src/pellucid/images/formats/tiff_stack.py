@@ -37,16 +37,16 @@ def planes(directory: Directory, directories: int) -> int:
     Raises
     ------
     ValueError
-        If there are several directories, but fewer than it says.
+        If there are several directories, but fewer than ImageJ or MetaMorph says.
     """
     text = b"\0".join(directory.descriptions)
-    claimed = directory.tags.get(tag.PLANES, 1)
+    if _TRUNCATED.search(text):  # of each of tifffile's series
+        claimed = math.prod(_shaped(text).get("shape", ()))
+        pixels = directory.one(tag.WIDTH, 0) * directory.one(tag.LENGTH, 0) * directory.one(tag.SAMPLES, 1)
+        return claimed // pixels if pixels and claimed % pixels == 0 else 1
+    claimed = int(directory.tags.get(tag.PLANES, 1))
     if of_imagej(directory):
         claimed = max(claimed, _imagej(text).get("images", 1))
-    elif _TRUNCATED.search(text):
-        shape = _shaped(text).get("shape", [])
-        pixels = directory.one(tag.WIDTH, 0) * directory.one(tag.LENGTH, 0) * directory.one(tag.SAMPLES, 1)
-        claimed = math.prod(shape) // pixels if pixels and math.prod(shape) % pixels == 0 else 1
     if claimed > directories > 1:
         raise ValueError(f"it says that it holds {claimed} planes, but has {directories} pages")
     return claimed if directories == 1 else 1
