@@ -61,6 +61,7 @@ def valid_files() -> dict[str, bytes]:
             keep(f"{channels}-{dtype.__name__}.png", Picture((page.astype(dtype) * 101,), form), ".png")
         keep(f"{channels}.npy", Picture((page,)), ".npy")
         keep(f"{channels}.jp2", Picture((page,), form), ".jp2")
+        keep(f"{channels}.jxl", Picture((page,), form), ".jxl")
     keep("stack.npy", Picture((gray.astype(np.int16),) * 3), ".npy")
     keep("stack.npz", Picture((gray.astype(np.float32),) * 3), ".npz")
     form = replace(form, xmp=b'<x:xmpmeta tiff:Orientation="1"/>' * 3)

@@ -95,13 +95,19 @@ def test_the_cache_gives_up_what_was_used_longest_ago(tmp_path: Path, monkeypatc
     for number in range(5):
         Image.fromarray(COLOUR[:40, :50]).save(tmp_path / f"{number}.png")  # 6,000 bytes each: two fit
     read: list[str] = []
-    monkeypatch.setattr(sources, "read_picture", lambda path, axes: (read.append(path.stem), read_picture(path, axes=axes))[1])
+    monkeypatch.setattr(
+        sources, "read_picture", lambda path, axes: (read.append(path.stem), read_picture(path, axes=axes))[1]
+    )
     images = FileImages(sorted(tmp_path.iterdir()))
     read.clear()
     for index in (0, 1, 0, 2, 0, 1, 1, 3):
         images.window(index, slice(0, 8), slice(0, 8))
         kept = images._cache._kept
-        assert sum(array.nbytes for pages in kept.values() for array in pages) == images._cache._bytes <= sources.CACHE_BYTES
+        assert (
+            sum(array.nbytes for pages in kept.values() for array in pages)
+            == images._cache._bytes
+            <= sources.CACHE_BYTES
+        )
     assert read == ["0", "1", "2", "1", "3"]
 
 
@@ -132,7 +138,11 @@ def test_threads_may_read_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
-    assert images._cache._bytes == sum(array.nbytes for pages in images._cache._kept.values() for array in pages) <= sources.CACHE_BYTES
+    assert (
+        images._cache._bytes
+        == sum(array.nbytes for pages in images._cache._kept.values() for array in pages)
+        <= sources.CACHE_BYTES
+    )
 
 
 @pytest.mark.usefixtures("little")

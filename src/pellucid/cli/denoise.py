@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     )
     _, denoiser = open_denoiser(options, value_range(options))
     alone = len(jobs) == 1
-    total, unit = (_rows_to_watch(jobs[0]), "rows") if alone else (len(jobs), "images")
+    total, unit = _to_watch(jobs[0], options.axes) if alone else (len(jobs), "images")
     notes: Counter[Note] = Counter()
     failed: list[PellucidError] = []
     with progress("denoising", total, unit, enabled=total > 0) as report:
@@ -77,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
             memory=memory,
             limits=limits,
             strict=options.strict,
+            axes=options.axes,
             report=report if alone else None,
         )
         with closing(results):  # so that Ctrl-C ends it here
@@ -108,17 +109,19 @@ def _limits(pixels: float | None) -> Limits:
     return Limits(pixels=int(pixels))
 
 
-def _rows_to_watch(job: Job) -> int:
-    """Return the height of an image that is large enough to take a while, else 0."""
-    from pellucid.images import probe
+def _to_watch(job: Job, axes: str | None) -> tuple[int, str]:
+    """Return the number of planes, or of rows of a single large one, that take a while; else 0."""
+    from pellucid.images import measure_pages
     from pellucid.inference import LIMITS, STANDARD, WHOLE
 
     if job.source == STANDARD:
-        return 0
+        return 0, "rows"
     with suppress(Exception):  # whatever is wrong with the file, reading it will say so
-        height, width, _ = probe(job.source, limits=LIMITS)
-        return height if height * width > WHOLE else 0
-    return 0
+        pages = measure_pages(job.source, limits=LIMITS, axes=axes)
+        if len(pages) > 1:
+            return len(pages), "planes"
+        return (pages[0].height if pages[0].height * pages[0].width > WHOLE else 0), "rows"
+    return 0, "rows"
 
 
 def _say_notes(notes: Mapping[Note, int], files: int) -> None:

@@ -30,8 +30,9 @@ from pellucid.images.formats import (
     write_image,
     write_picture,
 )
+from pellucid.images.formats.tiff import page_options
 from pellucid.images.geometry import as_channels, middle, turned, turned_back
-from pellucid.images.rows import Rows, TiffRows, open_rows
+from pellucid.images.rows import Rows, TiffRows, open_rows, tiff_form
 from pellucid.images.values import (
     Extent,
     Ranges,
@@ -86,6 +87,7 @@ __all__ = [
     "needs_look",
     "open_rows",
     "other_files",
+    "page_options",
     "parse_range",
     "planes",
     "probe",
@@ -96,6 +98,7 @@ __all__ = [
     "save_figure",
     "scale_batch",
     "shown",
+    "tiff_form",
     "to_unit",
     "told_of",
     "turned",

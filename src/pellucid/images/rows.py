@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError
 from pellucid.images.axes import guess_axes
 from pellucid.images.contract import layout_of
+from pellucid.images.formats import npy, tiff
 from pellucid.images.formats.npy import LONGEST_HEADER, parse_header
 from pellucid.images.formats.picture import Limits
-from pellucid.images.formats.reading import measure_pages
+from pellucid.images.formats.source import open_source
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -60,22 +61,33 @@ def open_rows(path: Path, limits: Limits = _LIMITS, *, page: int = 0, axes: str 
     PellucidError
         If the file is of another kind, damaged, larger than the limits, or cannot be read in parts.
     """
-    measure_pages(
-        path, limits, axes=axes
-    )  # a careful reader goes first: tifffile and NumPy trust what a file says of itself
-    if path.suffix.lower() == ".npy":
-        return NpyRows(path, page, axes)
+    # A careful reader goes first: tifffile and NumPy trust what a file says of itself.
+    with open_source(path, limits) as source:
+        if source.kind == "NPY":
+            npy.size(source, limits, axes)
+            return NpyRows(path, page, axes)
+        if source.kind != "TIFF":
+            raise PellucidError(
+                f"{source.name} is {source.kind}; expected TIFF or .npy, of which parts can be read.", argument="memory"
+            )
+        directory = tiff.directory_of(source, limits, page)
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as opened:
-            return TiffRows(opened, path, page)
+            return TiffRows(opened, path, directory)
     except PellucidError:
         raise
     except OSError as error:
         raise _unreadable(path, error) from error
     except Exception as error:  # as above
         raise PellucidError(f"{path} is not a TIFF file that pellucid reads, or it is damaged: {error}.") from error
+
+
+def tiff_form(path: Path, limits: Limits = _LIMITS) -> tiff.TiffForm:
+    """Return how the pages of a TIFF file are stored."""
+    with open_source(path, limits) as source:
+        return tiff.form_of(source, limits)
 
 
 def _unreadable(path: Path, error: OSError) -> PellucidError:

@@ -47,6 +47,7 @@ def denoise_files(
     memory: int = 0,
     limits: Limits | None = None,
     strict: bool = False,
+    axes: str | None = None,
     report: Report | None = None,
 ) -> Generator[Result, None, None]:
     """Denoise one file or millions; yield what became of each, as they are done.
@@ -63,7 +64,8 @@ def denoise_files(
     memory : the most that the process may occupy (peak resident set), in bytes; 0 for no bound
     limits : on the files that are read
     strict : images outside of what the model was trained for fail, and are not written
-    report : called with the number of rows done, where a single large image is worked on
+    axes : of arrays, as in `Denoiser`
+    report : of a file that is alone: called with the number of rows done, or of planes if there are several
 
     Raises
     ------
@@ -98,7 +100,7 @@ def denoise_files(
             f"within a bound on memory, files are denoised one after the other, not {workers} at a time.",
             argument="workers memory",
         )
-    return _results(denoiser, jobs, 1 if memory else workers, memory, limits or Limits(), strict, report)
+    return _results(denoiser, jobs, 1 if memory else workers, memory, limits or Limits(), strict, axes, report)
 
 
 def _results(
@@ -108,12 +110,13 @@ def _results(
     memory: int,
     limits: Limits,
     strict: bool,
+    axes: str | None,
     report: Report | None,
 ) -> Generator[Result, None, None]:
     if not jobs:
         return
     budget = Budget(denoiser, memory) if memory and isinstance(denoiser, Denoiser) else None
-    work = partial(_attempt, limits=limits, strict=strict)
+    work = partial(_attempt, limits=limits, strict=strict, axes=axes)
     if len(jobs) == 1:
         yield work(denoiser, jobs[0], budget=budget, report=report)
         return
@@ -162,13 +165,16 @@ def _attempt(
     *,
     limits: Limits,
     strict: bool,
+    axes: str | None = None,
     budget: Budget | None = None,
     durable: bool = True,
     report: Report | None = None,
 ) -> Result:
     """Denoise one file; whatever is raised is its failure."""
     try:
-        notes = denoise_file(denoiser, job, limits=limits, strict=strict, budget=budget, durable=durable, report=report)
+        notes = denoise_file(
+            denoiser, job, limits=limits, strict=strict, axes=axes, budget=budget, durable=durable, report=report
+        )
     except PellucidError as error:
         text = str(error) if job.name in str(error) else f"{job.name}: {error}"
         return _failed(job, text, error.argument)

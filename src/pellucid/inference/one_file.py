@@ -37,6 +37,7 @@ def denoise_file(
     *,
     limits: Limits | None = None,
     strict: bool = False,
+    axes: str | None = None,
     budget: Budget | None = None,
     durable: bool = True,
     report: Report | None = None,
@@ -45,11 +46,11 @@ def denoise_file(
 
     Parameters
     ----------
-    denoiser, limits, strict : as in `denoise_files`
+    denoiser, limits, strict, axes : as in `denoise_files`
     job : the file to read and the file to write
     budget : of memory, for a model; a file that can be streamed then is
     durable : wait until the file is on disk
-    report : called with the number of rows done, while a large image is worked on
+    report : called with the number of rows done, or of planes if there are several
 
     Raises
     ------
@@ -58,9 +59,9 @@ def denoise_file(
     """
     notes = Notes(job.name, strict=strict)
     if budget and isinstance(denoiser, Denoiser) and can_stream(job.source) and job.target != STANDARD:
-        denoise_stream(denoiser, Path(job.source), Path(job.target), budget, report, notes)
+        denoise_stream(denoiser, Path(job.source), Path(job.target), budget, report, notes, axes)
         return notes.all
-    clean = _denoise_picture(denoiser, _read(job, limits or Limits()), notes, report)
+    clean = _denoise_picture(denoiser, _read(job, limits or Limits(), axes), notes, report)
     if job.target == STANDARD:
         write_picture(sys.stdout.buffer, clean)
         sys.stdout.buffer.flush()
@@ -69,10 +70,10 @@ def denoise_file(
     return notes.all
 
 
-def _read(job: Job, limits: Limits) -> Picture:
+def _read(job: Job, limits: Limits, axes: str | None) -> Picture:
     if job.source == STANDARD:
-        return read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name=job.name)
-    return read_picture(job.source, limits=limits)
+        return read_picture(sys.stdin.buffer.read(limits.bytes + 1), limits=limits, name=job.name, axes=axes)
+    return read_picture(job.source, limits=limits, axes=axes)
 
 
 def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: Report | None) -> Picture:
@@ -80,13 +81,7 @@ def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: 
     notes.add(picture.form.notes)
     if not isinstance(denoiser, Denoiser):  # it has no card to compare with
         scales = _scales(picture, lambda dtype: None)
-        clean = []
-        for page in picture.pages:
-            filled, holes = fill_holes(page)
-            scale = scales[page.dtype]
-            result = scale.from_unit(denoiser(scale.to_unit(filled)), filled)
-            clean.append(result if holes is None else np.where(holes, page, result))
-        return replace(picture, pages=tuple(clean))
+        return replace(picture, pages=tuple(_filtered(denoiser, page, scales[page.dtype]) for page in picture.pages))
     scales = _scales(picture, denoiser.known_range)
     for page in picture.pages:
         scale, (height, width) = scales[page.dtype], page.shape[:2]
@@ -97,7 +92,19 @@ def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: 
         notes.holes(page)
     first = picture.pages[0]
     notes.channels(denoiser.card, layout_of(first.shape, first.dtype).colours)
-    return replace(picture, pages=tuple(denoiser.plane(page, scales[page.dtype], report) for page in picture.pages))
+    several = len(picture.pages) > 1
+    clean = []
+    for done, page in enumerate(picture.pages, 1):
+        clean.append(denoiser.plane(page, scales[page.dtype], None if several else report))
+        if report and several:
+            report(done)
+    return replace(picture, pages=tuple(clean))
+
+
+def _filtered(denoise: Denoise, page: NDArray[Any], scale: Scale) -> NDArray[Any]:
+    filled, holes = fill_holes(page)
+    clean = scale.from_unit(denoise(scale.to_unit(filled)), filled)
+    return clean if holes is None else np.where(holes, page, clean)
 
 
 def _rows(page: NDArray[Any], begin: int, end: int) -> NDArray[Any]:

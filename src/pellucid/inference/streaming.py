@@ -1,7 +1,7 @@
 """Denoising files that need not fit in memory: read plane by plane, large planes band by band, written as it comes.
 
-Streams are TIFF files in strips or tiles (pages of 8 bits or more, gray or colour) and `.npy` arrays, both of any number
-of planes. Neither the input nor the output is ever whole in memory.
+Streams are TIFF files in strips or tiles (pages of 8 bits or more, gray or colour) and `.npy` arrays, both of any
+number of planes. Neither the input nor the output is ever whole in memory.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from pellucid.images import (
     layout_of,
     measure_pages,
     open_rows,
+    page_options,
     tiff_form,
-    tiff_options,
 )
 from pellucid.inference.denoiser import WHOLE, Denoiser
 from pellucid.inference.memory import Budget
@@ -187,7 +187,7 @@ def _write_tiff(target: Path, planes: Planes, bands: Any) -> Iterator[int]:
     order: Any = ">" if form.big_endian else "<"
     with tifffile.TiffWriter(target, bigtiff=big, byteorder=order, ome=False) as writer:
         for number, rows in enumerate(planes):
-            options = tiff_options(form, number, rows.shape, rows.dtype)
+            options = page_options(form, number, rows.shape, rows.dtype)
             if rows.shape[0] * rows.shape[1] <= WHOLE:
                 writer.write(np.concatenate(list(bands(rows))), **options, maxworkers=1)
             else:

@@ -130,7 +130,7 @@ def test_a_jpeg_in_a_tile_cannot_be_larger_than_the_tile() -> None:
     assert "65535x65535" in refusal(bytes(data))
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".ppm", ".tif", ".avif", ".jp2", ".npy"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".ppm", ".tif", ".avif", ".jp2", ".jxl", ".npy"])
 def test_no_truncated_file_is_half_read(suffix: str) -> None:
     whole = encoded(suffix)
     read_picture(whole)
@@ -138,7 +138,7 @@ def test_no_truncated_file_is_half_read(suffix: str) -> None:
         refusal(whole[:-cut])
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".ppm", ".tif", ".avif", ".jp2", ".npy"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".ppm", ".tif", ".avif", ".jp2", ".jxl", ".npy"])
 def test_limits_come_before_decoding(suffix: str, tmp_path: Path) -> None:
     data = encoded(suffix)
     assert "more than the limit of 1599" in refusal(data, limits=Limits(pixels=1599))

@@ -1,4 +1,4 @@
-"""GIF, AVIF and JPEG 2000: what is kept, what is said, and what is refused."""
+"""GIF, AVIF, JPEG 2000 and JPEG XL: what is kept, what is said, and what is refused."""
 
 from __future__ import annotations
 
@@ -183,6 +183,54 @@ def test_jpeg_2000_of_other_kinds() -> None:
     assert "not supported: JPEG 2000 of 26 bits" in refusal(wide)
     palette = data.replace(b"colr", b"pclr")
     assert "not supported: JPEG 2000 with a palette" in refusal(palette)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f2", "f4"])
+def test_jpeg_xl(dtype: str, channels: int) -> None:
+    page = (RNG.random((19, 23, channels)) * (np.iinfo(dtype).max if dtype[0] == "u" else 1)).astype(dtype)
+    page = page if channels > 1 else page[..., 0]
+    data = again(Picture((page,)), ".jxl")
+    assert np.array_equal(imagecodecs.jpegxl_decode(data), page)
+    picture = read_picture(data)
+    assert picture.pages[0].dtype == page.dtype
+    assert np.array_equal(picture.pages[0], page)
+    assert again(picture) == data
+    assert probe(data) == (19, 23, 1 if channels < 3 else 3)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 8), (40, 56), (256, 256), (300, 450), (9, 1200), (64, 80), (1, 9000)])
+def test_sizes_of_jpeg_xl(shape: tuple[int, int]) -> None:
+    page = np.zeros(shape, np.uint8)
+    for options in ({"lossless": True}, {"level": 90}):
+        data = imagecodecs.jpegxl_encode(page, usecontainer=False, **options)
+        assert probe(data) == (*shape, 1)
+        assert read_picture(data).pages[0].shape == shape
+
+
+@pytest.mark.parametrize("bits", [7, 10, 12])
+def test_jpeg_xl_keeps_its_bits_and_boxes(bits: int) -> None:
+    page = RNG.integers(0, 2**bits, (19, 23), dtype=np.uint8 if bits < 8 else np.uint16)
+    data = imagecodecs.jpegxl_encode(page, lossless=True, bitspersample=bits, usecontainer=True)
+    kept = pack(b"Exif", bytes(4) + b"II*\0") + pack(b"xml ", b"<x/>")
+    picture = read_picture(data + kept + pack(b"jbrd", b"of the JPEG that it once was"))
+    assert np.array_equal(picture.pages[0], page)
+    result = again(picture)
+    assert np.array_equal(imagecodecs.jpegxl_decode(result), page)
+    assert kept in result
+    assert b"jbrd" not in result
+    assert probe(result) == (19, 23, 1)
+    brighter = Picture((np.full_like(page, np.iinfo(page.dtype).max),), picture.form)
+    assert imagecodecs.jpegxl_decode(again(brighter)).max() == 2**bits - 1
+
+
+def test_jpeg_xl_of_other_kinds() -> None:
+    film = imagecodecs.jpegxl_encode(np.stack([SMOOTH[..., :3]] * 2), lossless=True)
+    assert "not supported: animated" in refusal(film)
+    planes = imagecodecs.jpegxl_encode(np.moveaxis(SMOOTH, 2, 0)[:3].copy(), photometric="gray", planar=True)
+    assert "not supported: JPEG XL with other channels" in refusal(planes)
+    wide = again(Picture((SMOOTH[..., :3],)), ".jxl")
+    assert "more than the limit" in refusal(wide[:2] + b"\xfe" + b"\xff" * 8 + wide[3:])
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,8 @@ class Form:
 
     Attributes
     ----------
-    kind : of the file that is written: PNG, JPEG, TIFF, WEBP, BMP, PNM, AVIF, JPEG2000, NPY or NPZ; that of a GIF is
-        PNG;
-        empty for pixels that came from no file
+    kind : of the file that is written, a name such as PNG or JPEG2000 (see `reading` and `writing`); that of a GIF is
+        PNG; empty for pixels that came from no file
     dpi : horizontal and vertical pixels per inch
     icc : the ICC profile
     exif : without orientation and thumbnail, as in a PNG's eXIf chunk

@@ -9,7 +9,23 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images.formats import avif, bmp, dicom, fits, gif, jpeg, jpeg2000, mrc, npy, npz, png, pnm, tiff, webp
+from pellucid.images.formats import (
+    avif,
+    bmp,
+    dicom,
+    fits,
+    gif,
+    jpeg,
+    jpeg2000,
+    jpegxl,
+    mrc,
+    npy,
+    npz,
+    png,
+    pnm,
+    tiff,
+    webp,
+)
 from pellucid.images.formats.picture import Limits, Picture, Size
 from pellucid.images.formats.source import Source, open_source
 
@@ -24,6 +40,7 @@ _READ: dict[str, Callable[[Source, Limits], Picture]] = {
     "GIF": gif.read,
     "AVIF": avif.read,
     "JPEG2000": jpeg2000.read,
+    "JPEGXL": jpegxl.read,
     "DICOM": dicom.read,
     "FITS": fits.read,
     "MRC": mrc.read,
@@ -38,6 +55,7 @@ _SIZE: dict[str, Callable[[Source, Limits], Size]] = {
     "GIF": gif.size,
     "AVIF": avif.size,
     "JPEG2000": jpeg2000.size,
+    "JPEGXL": jpegxl.size,
 }
 _SIZES: dict[str, Callable[[Source, Limits], list[Size]]] = {
     "TIFF": tiff.size,

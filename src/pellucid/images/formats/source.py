@@ -31,6 +31,7 @@ _SIGNATURES = (
     ("GIF", re.compile(rb"GIF8[79]a")),
     ("AVIF", re.compile(rb"....ftypavi[fs]", re.DOTALL)),
     ("JPEG2000", re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51")),
+    ("JPEGXL", re.compile(rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n")),
     ("NPY", re.compile(rb"\x93NUMPY")),
     ("NPZ", re.compile(rb"PK\x03\x04")),
     ("DICOM", re.compile(rb".{128}DICM", re.DOTALL)),

@@ -124,9 +124,26 @@ def _sizes(every: _Found) -> list[Size]:
 def size(source: Source, limits: Limits) -> list[Size]:
     """Return the size of every page from the directories, and the headers of images in them, alone."""
     with decoding(source.name):
-        every, _, reduced = _layouts(source, limits)
-        sizes = _sizes(every)
-    return [each._replace(parts=each.parts and len(sizes) == 1 and not reduced) for each in sizes]
+        every, _, _ = _layouts(source, limits)
+        return _sizes(every)
+
+
+def form_of(source: Source, limits: Limits) -> TiffForm:
+    """Return how the pages are stored, from the directories alone."""
+    with decoding(source.name):
+        return _layouts(source, limits)[1]
+
+
+def page_options(form: TiffForm, number: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return the options with which tifffile writes a page of a form in which each page has a directory of its own.
+
+    Parameters
+    ----------
+    number : of the page
+    shape, dtype : of its array, (H, W) or (H, W, C)
+    """
+    order: Literal["<", ">"] = ">" if form.big_endian else "<"
+    return _options(np.empty((1, 1, *shape[2:]), dtype), form.pages[number], order)[1]
 
 
 def directory_of(source: Source, limits: Limits, page: int) -> int:

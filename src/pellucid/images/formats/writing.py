@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, atomic, one_line
-from pellucid.images.formats import avif, bmp, dicom, fits, jpeg, jpeg2000, mrc, npy, npz, png, pnm, tiff, webp
+from pellucid.images.formats import avif, bmp, dicom, fits, jpeg, jpeg2000, jpegxl, mrc, npy, npz, png, pnm, tiff, webp
 from pellucid.images.formats.dicom import DicomForm
 from pellucid.images.formats.picture import Picture, channels
 from pellucid.images.formats.raw import RawForm
@@ -30,6 +30,7 @@ _KINDS = {
     ".avif": "AVIF",
     ".jp2": "JPEG2000",
     ".j2k": "JPEG2000",
+    ".jxl": "JPEGXL",
     ".dcm": "DICOM",
     ".fits": "FITS",
     ".fit": "FITS",
@@ -50,6 +51,7 @@ _ENCODE: dict[str, Callable[[Picture], bytes]] = {
     "PNM": pnm.encode,
     "AVIF": avif.encode,
     "JPEG2000": jpeg2000.encode,
+    "JPEGXL": jpegxl.encode,
     "DICOM": dicom.encode,
     "FITS": fits.encode,
     "MRC": mrc.encode,
@@ -69,6 +71,7 @@ _HOLDS = {  # the pairs of dtype and channels that a kind of file can hold
     "WEBP": {("uint8", 4), *_BYTES},
     "AVIF": {("uint8", 4), *_BYTES},
     "JPEG2000": {(dtype, count) for dtype in ("uint8", "uint16", "int8", "int16") for count in (1, 2, 3, 4)},
+    "JPEGXL": {(dtype, count) for dtype in ("uint8", "uint16", "float16", "float32") for count in (1, 2, 3, 4)},
     "BMP": {("bool", 1), *_BYTES},
     "JPEG": _BYTES,
     "PNM": {("bool", 1), ("uint16", 1), ("uint16", 3), *_BYTES},
