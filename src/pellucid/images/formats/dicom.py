@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.common import one_line
 from pellucid.images.formats.extras import wanted
 from pellucid.images.formats.picture import Form, Limits, Picture, Size
 from pellucid.images.formats.source import Source, decoding, unsupported
@@ -65,16 +66,21 @@ def _opened(source: Source, limits: Limits) -> tuple[Any, Size, int]:
     if syntax is None:
         raise ValueError("it does not say how it is stored")
     if syntax.is_encapsulated and syntax != pydicom.uid.RLELossless:
-        raise unsupported(source.name, f"a DICOM compressed as {syntax.name}", "Save it uncompressed.")
+        raise unsupported(source.name, f"a DICOM compressed as {_short(syntax.name)}", "Save it uncompressed.")
     kind = data.get("PhotometricInterpretation")
     if not any(name in data for name in _PIXELS) or kind not in _COLOURS:
-        raise unsupported(source.name, f"a DICOM whose pixels are {kind}; expected {', '.join(_COLOURS)}")
+        raise unsupported(source.name, f"a DICOM whose pixels are {_short(kind)}; expected {', '.join(_COLOURS)}")
     frames = int(data.get("NumberOfFrames") or 1)
     samples, bits = data.SamplesPerPixel, data.BitsAllocated
     if samples != _COLOURS[kind] or bits not in (8, 16, 32, 64) or frames < 1:
-        raise unsupported(source.name, f"a DICOM of {frames} frames with {samples} samples of {bits} bits")
+        raise unsupported(source.name, f"a DICOM with {_short(samples)} samples of {_short(bits)} bits")
     limits.check_size(source.name, data.Columns, data.Rows, before=(frames - 1) * data.Columns * data.Rows)
     return data, Size(data.Rows, data.Columns, samples, bits // 8), frames
+
+
+def _short(value: object) -> str:
+    """Return what a stranger's file says, fit for a message."""
+    return one_line(str(value)[:40])
 
 
 def size(source: Source, limits: Limits) -> list[Size]:
@@ -112,7 +118,13 @@ def _inverted(page: NDArray[Any], form: DicomForm) -> NDArray[Any]:
 
 
 def encode(picture: Picture) -> bytes:
-    """Return the file's bytes; it came from a DICOM."""
+    """Return the file's bytes; it came from a DICOM.
+
+    Raises
+    ------
+    OSError
+        If its other data is damaged.
+    """
     from pydicom.uid import ExplicitVRLittleEndian
 
     form = picture.form.extra
@@ -131,5 +143,8 @@ def encode(picture: Picture) -> bytes:
     if syntax.is_encapsulated:
         data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     buffer = io.BytesIO()
-    data.save_as(buffer)
+    try:
+        data.save_as(buffer)
+    except Exception as error:  # writing what was hostile raises nearly anything
+        raise OSError("data of the DICOM besides the pixels is damaged") from error
     return buffer.getvalue()
