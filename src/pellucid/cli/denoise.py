@@ -77,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
             memory=memory,
             limits=limits,
             strict=options.strict,
+            value_range=value_range(options),
             axes=options.axes,
             report=report if alone else None,
         )

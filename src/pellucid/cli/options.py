@@ -64,7 +64,7 @@ def open_denoiser(options: argparse.Namespace, limits: tuple[float, float] | Non
     if chosen is None:
         denoiser = Denoiser(options.model, engine=engine, value_range=limits, ensemble=options.ensemble)
         return denoiser.name, denoiser
-    of_models = {"ensemble": options.ensemble, "range": limits, "engine": engine != "auto"}
+    of_models = {"ensemble": options.ensemble, "engine": engine != "auto"}
     given = " ".join(name for name, value in of_models.items() if value)
     if given:
         raise PellucidError(

@@ -22,13 +22,14 @@ class Filter(Protocol):
     """What every classical filter offers; its `str` names it with its strength."""
 
     def __call__(self, image: Image) -> Image:
-        """Return the filtered image: float32 HWC, clipped to [0, 1]."""
+        """Return the filtered image: float32 HWC, within [0, 1] or as far beyond as the given one."""
         ...
 
 
 def _finish(result: Image, image: Image) -> Image:
-    # scikit-image drops an axis of one channel.
-    return np.clip(result, 0, 1).astype(np.float32).reshape(image.shape)
+    # scikit-image drops an axis of one channel. Values beyond black or white are kept where the image has such.
+    low, high = min(0.0, float(image.min())), max(1.0, float(image.max()))
+    return np.clip(result, low, high).astype(np.float32).reshape(image.shape)
 
 
 def _at_least(side: int, image: Image) -> Image:

@@ -147,6 +147,10 @@ class Denoiser:
         clean = [self.plane(plane, scale, report) for plane in planes(array, axes)]
         return from_planes(clean, axes, array.shape)
 
+    def range_of(self, image: NDArray[Any]) -> ValueRange:
+        """Return the values that are taken as black and white in an image or stack of any shape."""
+        return Scale.by(image.dtype, lambda: Extent.of(image), self.known_range(image.dtype)).range
+
     def known_range(self, dtype: np.dtype[Any]) -> ValueRange | None:
         """Return what is black and white in images of a type, as told or as in training; None if it is to be found."""
         return self.value_range or self.card.ranges.get(kind_of(dtype))

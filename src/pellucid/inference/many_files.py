@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pellucid.common import PellucidError, Report, one_line, usable_processors
-from pellucid.images import Limits
+from pellucid.images import Limits, ValueRange
 from pellucid.inference.denoiser import Denoise, Denoiser
 from pellucid.inference.jobs import STANDARD, Job
 from pellucid.inference.memory import Budget
@@ -47,6 +47,7 @@ def denoise_files(
     memory: int = 0,
     limits: Limits | None = None,
     strict: bool = False,
+    value_range: ValueRange | None = None,
     axes: str | None = None,
     report: Report | None = None,
 ) -> Generator[Result, None, None]:
@@ -64,6 +65,7 @@ def denoise_files(
     memory : the most that the process may occupy (peak resident set), in bytes; 0 for no bound
     limits : on the files that are read
     strict : images outside of what the model was trained for fail, and are not written
+    value_range : the values that are black and white, for what is no `Denoiser`, which has its own
     axes : of arrays, as in `Denoiser`
     report : of a file that is alone: called with the number of rows done, or of planes if there are several
 
@@ -100,23 +102,21 @@ def denoise_files(
             f"within a bound on memory, files are denoised one after the other, not {workers} at a time.",
             argument="workers memory",
         )
-    return _results(denoiser, jobs, 1 if memory else workers, memory, limits or Limits(), strict, axes, report)
+    work = partial(_attempt, limits=limits or Limits(), strict=strict, value_range=value_range, axes=axes)
+    return _results(work, denoiser, jobs, 1 if memory else workers, memory, report)
 
 
 def _results(
+    work: Callable[..., Result],
     denoiser: Denoise,
     jobs: Sequence[Job],
     workers: int,
     memory: int,
-    limits: Limits,
-    strict: bool,
-    axes: str | None,
     report: Report | None,
 ) -> Generator[Result, None, None]:
     if not jobs:
         return
     budget = Budget(denoiser, memory) if memory and isinstance(denoiser, Denoiser) else None
-    work = partial(_attempt, limits=limits, strict=strict, axes=axes)
     if len(jobs) == 1:
         yield work(denoiser, jobs[0], budget=budget, report=report)
         return
@@ -165,7 +165,8 @@ def _attempt(
     *,
     limits: Limits,
     strict: bool,
-    axes: str | None = None,
+    value_range: ValueRange | None,
+    axes: str | None,
     budget: Budget | None = None,
     durable: bool = True,
     report: Report | None = None,
@@ -173,7 +174,15 @@ def _attempt(
     """Denoise one file; whatever is raised is its failure."""
     try:
         notes = denoise_file(
-            denoiser, job, limits=limits, strict=strict, axes=axes, budget=budget, durable=durable, report=report
+            denoiser,
+            job,
+            limits=limits,
+            strict=strict,
+            value_range=value_range,
+            axes=axes,
+            budget=budget,
+            durable=durable,
+            report=report,
         )
     except PellucidError as error:
         text = str(error) if job.name in str(error) else f"{job.name}: {error}"

@@ -37,6 +37,7 @@ def denoise_file(
     *,
     limits: Limits | None = None,
     strict: bool = False,
+    value_range: ValueRange | None = None,
     axes: str | None = None,
     budget: Budget | None = None,
     durable: bool = True,
@@ -46,7 +47,7 @@ def denoise_file(
 
     Parameters
     ----------
-    denoiser, limits, strict, axes : as in `denoise_files`
+    denoiser, limits, strict, value_range, axes : as in `denoise_files`
     job : the file to read and the file to write
     budget : of memory, for a model; a file that can be streamed then is
     durable : wait until the file is on disk
@@ -61,7 +62,11 @@ def denoise_file(
     if budget and isinstance(denoiser, Denoiser) and can_stream(job.source) and job.target != STANDARD:
         denoise_stream(denoiser, Path(job.source), Path(job.target), budget, report, notes, axes)
         return notes.all
-    clean = _denoise_picture(denoiser, _read(job, limits or Limits(), axes), notes, report)
+    picture = _read(job, limits or Limits(), axes)
+    if isinstance(denoiser, Denoiser):
+        clean = _denoise_picture(denoiser, picture, notes, report)
+    else:
+        clean = _filter_picture(denoiser, picture, value_range, notes)
     if job.target == STANDARD:
         write_picture(sys.stdout.buffer, clean)
         sys.stdout.buffer.flush()
@@ -76,20 +81,17 @@ def _read(job: Job, limits: Limits, axes: str | None) -> Picture:
     return read_picture(job.source, limits=limits, axes=axes)
 
 
-def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: Report | None) -> Picture:
+def _denoise_picture(denoiser: Denoiser, picture: Picture, notes: Notes, report: Report | None) -> Picture:
     """Denoise every page of a picture, once all have been looked at."""
     notes.add(picture.form.notes)
-    if not isinstance(denoiser, Denoiser):  # it has no card to compare with
-        scales = _scales(picture, lambda dtype: None)
-        return replace(picture, pages=tuple(_filtered(denoiser, page, scales[page.dtype]) for page in picture.pages))
     scales = _scales(picture, denoiser.known_range)
+    _note_holes(picture, notes)
     for page in picture.pages:
         scale, (height, width) = scales[page.dtype], page.shape[:2]
         told = denoiser.value_range is not None
         notes.found(check_rows(denoiser.card, height, width, partial(_rows, page), scale, told=told))
         if denoiser.known_range(page.dtype) is None:
             notes.range(page.dtype, scale)
-        notes.holes(page)
     first = picture.pages[0]
     notes.channels(denoiser.card, layout_of(first.shape, first.dtype).colours)
     several = len(picture.pages) > 1
@@ -101,10 +103,26 @@ def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: 
     return replace(picture, pages=tuple(clean))
 
 
-def _filtered(denoise: Denoise, page: NDArray[Any], scale: Scale) -> NDArray[Any]:
-    filled, holes = fill_holes(page)
-    clean = scale.from_unit(denoise(scale.to_unit(filled)), filled)
-    return clean if holes is None else np.where(holes, page, clean)
+def _filter_picture(denoise: Denoise, picture: Picture, value_range: ValueRange | None, notes: Notes) -> Picture:
+    """Denoise every page by what has no card to compare with."""
+    notes.add(picture.form.notes)
+    scales = _scales(picture, lambda dtype: value_range)
+    _note_holes(picture, notes)
+    clean = []
+    for page in picture.pages:
+        scale = scales[page.dtype]
+        if value_range is None:
+            notes.range(page.dtype, scale)
+        filled, holes = fill_holes(page)
+        result = scale.from_unit(denoise(scale.to_unit(filled)), filled)
+        clean.append(result if holes is None else np.where(holes, page, result))
+    return replace(picture, pages=tuple(clean))
+
+
+def _note_holes(picture: Picture, notes: Notes) -> None:
+    floats = [page for page in picture.pages if page.dtype.kind == "f"]
+    holes = sum(page.size - int(np.count_nonzero(np.isfinite(page))) for page in floats)
+    notes.holes(holes, sum(page.size for page in floats))
 
 
 def _rows(page: NDArray[Any], begin: int, end: int) -> NDArray[Any]:

@@ -27,6 +27,7 @@ from pellucid.images import (
     fill_holes,
     layout_of,
     measure_pages,
+    needs_look,
     open_rows,
     page_options,
     tiff_form,
@@ -97,8 +98,10 @@ def denoise_stream(
     largest: Rows = planes[int(np.argmax([size.bytes for size in planes.sizes]))]
     tiling = budget.tiling(lambda tiling: _band_bytes(largest, tiling))
     known = denoiser.known_range(largest.dtype)
-    scale = Scale.by(largest.dtype, lambda: reduce(operator.or_, map(_extent, planes)), known)
+    extent = reduce(operator.or_, map(_extent, planes)) if needs_look(largest.dtype) else Extent(0, 255, (0, 255))
+    scale = Scale.by(largest.dtype, lambda: extent, known)
     if notes:
+        notes.holes(extent.holes, sum(math.prod(size[:3]) for size in planes.sizes))
         for rows in planes:
             notes.found(_check(denoiser, rows, scale))
         if known is None:

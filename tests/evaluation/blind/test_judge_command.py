@@ -52,7 +52,7 @@ def test_the_command_judges_files(trained: tuple[Path, str], shots: Path, comman
 def test_a_range_of_values_is_obeyed(trained: tuple[Path, str], shots: Path, command: Command, tmp_path: Path) -> None:
     for path in (shots / "a").iterdir():
         write_image(tmp_path / "deep" / path.name, read_image(path).astype(np.uint16) * 4)
-    runs = ((shots / "a", ()), ("deep", ("--range", "0-1020")), ("deep", ()))
+    runs = ((shots / "a", ()), ("deep", ("--range", "0-1020")), ("deep", ("--range", "0-65535")))
     errors = []
     for place, more in runs:
         done = command("judge", place, "-m", trained[0], "--json", "marks.json", *more)
