@@ -145,8 +145,8 @@ def test_jpeg_2000_keeps_its_bits_and_boxes(bits: int, bare: bool) -> None:
     result = again(picture)
     assert np.array_equal(imagecodecs.jpeg2k_decode(result), page)
     if not bare:
-        kept = [box.whole for box in walk(data) if box.name != b"jp2c"]
-        assert [box.whole for box in walk(result) if box.name != b"jp2c"] == kept
+        kept = [data[box.whole] for box in walk(data) if box.name != b"jp2c"]
+        assert [result[box.whole] for box in walk(result) if box.name != b"jp2c"] == kept
     brighter = Picture((np.full_like(page, np.iinfo(page.dtype).max),), picture.form)
     assert imagecodecs.jpeg2k_decode(again(brighter)).max() == 2**bits - 1
 
@@ -181,6 +181,8 @@ def test_jpeg_2000_of_other_kinds() -> None:
     assert "none is named alpha" in refusal(unnamed)
     wide = imagecodecs.jpeg2k_encode(SMOOTH[..., 0].astype(np.uint32), level=0, codecformat="j2k")
     assert "not supported: JPEG 2000 of 26 bits" in refusal(wide)
+    assert "more than 65536 boxes" in refusal(data[:12] + pack(b"free", b"") * 2**16)
+    assert "no header" in refusal(data.replace(b"jp2h", b"free"))
     palette = data.replace(b"colr", b"pclr")
     assert "not supported: JPEG 2000 with a palette" in refusal(palette)
 

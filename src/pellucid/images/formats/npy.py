@@ -21,8 +21,6 @@ ARRAYS = ("NPY", "NPZ")
 """The kinds of file that hold an array, whose axes may be told."""
 LONGEST_HEADER = 2**16
 """Bytes at the start of a file that `parse_header` is given."""
-
-
 _MOST_PLANES = 2**20
 
 
