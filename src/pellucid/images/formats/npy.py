@@ -121,7 +121,7 @@ def check_header(name: str, start: bytes, limits: Limits, axes: str | None) -> H
     """
     shape, columns_first, dtype, offset = parse_header(start)
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        what = "Python objects" if dtype.hasobject else f"the type {dtype}"
+        what = "Python objects" if dtype.hasobject else f"the type {one_line(str(dtype)[:60])}"
         raise unsupported(name, f"{what}; expected integers or floats of up to 64 bits")
     if axes is None:
         axes = guess_axes(shape, name)
