@@ -40,6 +40,8 @@ def guess_axes(shape: tuple[int, ...], name: str = "array") -> str:
     >>> guess_axes((480, 640, 3)), guess_axes((20, 480, 640)), guess_axes((480, 640, 2))
     ('YXS', 'QYX', 'YXC')
     """
+    if len(shape) < 2:
+        raise PellucidError(f"{name} has the shape {shape}; expected an image, of two axes or more.")
     axes = "YX"
     if len(shape) > 2 and min(shape[-3:-1]) > shape[-1]:
         axes = "YXS" if shape[-1] == 3 else "YXC" if shape[-1] in _CHANNELS else axes

@@ -62,10 +62,11 @@ def read(source: Source, limits: Limits) -> Picture:
     """Read an AVIF; an animated one is refused, and one of more than 8 bits."""
     with decoding(source.name):
         opened, own = _open(source, limits)
-        orientation, exif, xmp = upright(opened.info.get("exif"), opened.info.get("xmp"))
+        orientation, exif, xmp, lost = upright(opened.info.get("exif"), opened.info.get("xmp"))
         icc = checked_icc(source.name, opened.info.get("icc_profile"))
         page = np.array(opened)
-    return Picture((turned(page, orientation),), Form(kind="AVIF", icc=icc, exif=exif, xmp=xmp, extra=own))
+    form = Form(kind="AVIF", icc=icc, exif=exif, xmp=xmp, extra=own, notes=lost)
+    return Picture((turned(page, orientation),), form)
 
 
 def encode(picture: Picture) -> bytes:

@@ -6,13 +6,15 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+_MOST = 2**16  # boxes that follow one another
+
 
 class Box(NamedTuple):
-    """One box: its type, its content, and its bytes as a whole."""
+    """One box: its type, and where its content and the whole of it are."""
 
     name: bytes
-    content: bytes
-    whole: bytes
+    content: slice
+    whole: slice
 
 
 def walk(data: bytes) -> Iterator[Box]:
@@ -21,10 +23,12 @@ def walk(data: bytes) -> Iterator[Box]:
     Raises
     ------
     ValueError
-        If one is cut short.
+        If one is cut short, or there are too many.
     """
     offset = 0
-    while offset < len(data):
+    for _ in range(_MOST):
+        if offset == len(data):
+            return
         if len(data) < offset + 8:
             raise ValueError("it ends within a box")
         length, name = struct.unpack_from(">I4s", data, offset)
@@ -36,8 +40,9 @@ def walk(data: bytes) -> Iterator[Box]:
             length = len(data) - offset
         if length < start or offset + length > len(data):
             raise ValueError("it ends within a box")
-        yield Box(name, data[offset + start : offset + length], data[offset : offset + length])
+        yield Box(name, slice(offset + start, offset + length), slice(offset, offset + length))
         offset += length
+    raise ValueError(f"it has more than {_MOST} boxes")
 
 
 def pack(name: bytes, content: bytes) -> bytes:

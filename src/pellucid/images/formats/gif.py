@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pellucid.images.formats import palette
 from pellucid.images.formats.picture import Form, Limits, Picture, Size
+from pellucid.images.formats.png import PngForm
 from pellucid.images.formats.source import Source, animated, decoding, open_with
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def _frames(source: Source, limits: Limits) -> int:
     _skip_colours(source)
     file.seek(2, io.SEEK_CUR)
     frames = 0
-    while (block := file.read(1)) != _END:
+    while (block := file.read(1)) != _END and not (frames and not block):  # the last one is often missing
         if block == _EXTENSION:
             file.seek(1, io.SEEK_CUR)
         elif block == _IMAGE:
@@ -93,4 +94,6 @@ def read(source: Source, limits: Limits) -> Picture:
             alpha = np.where(np.arange(256) == clear, 0, 255).astype(np.uint8)
             colours = np.column_stack([colours, alpha])
         page = palette.resolve(indices, colours)
-    return Picture((page,), Form(kind="PNG", notes=(NOTE,)))
+        comment = bytes(opened.info.get("comment", b""))
+    texts = ((b"tEXt", b"Comment\0" + comment),) if comment else ()
+    return Picture((page,), Form(kind="PNG", extra=PngForm(texts), notes=(NOTE,)))

@@ -77,7 +77,7 @@ def read(source: Source, limits: Limits) -> Picture:
         segments = sort(read_segments(source))
         opened = _open(source, limits)
         info = opened.info
-        orientation, exif, xmp = upright(info.get("exif"), segments.xmp)
+        orientation, exif, xmp, lost = upright(info.get("exif"), segments.xmp)
         own, odd = _compression(opened, orientation)
         form = Form(
             kind="JPEG",
@@ -86,7 +86,7 @@ def read(source: Source, limits: Limits) -> Picture:
             exif=exif,
             xmp=xmp,
             extra=replace(own, segments=segments.kept),
-            notes=(*odd, *segments.notes),
+            notes=(*odd, *lost, *segments.notes),
         )
         if opened.mode == "CMYK":
             page, said = _from_cmyk(opened, form.icc)

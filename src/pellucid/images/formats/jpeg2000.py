@@ -64,18 +64,14 @@ def _opened(source: Source, limits: Limits) -> _File:
     """
     data = source.read()
     before, stream, after = b"", data, b""
-    header: list[boxes.Box] = []
+    header: dict[bytes, bytes] = {}
     if data.startswith(SIGNATURE):
-        stream = b""
-        for box in boxes.walk(data):
-            if box.name == b"jp2c" and not stream:
-                stream = box.content
-            elif stream:
-                after += box.whole
-            else:
-                before += box.whole
-            if box.name == b"jp2h":
-                header = list(boxes.walk(box.content))
+        places = {box.name: box for box in reversed(list(boxes.walk(data)))}  # the first of each counts
+        if not {b"jp2h", b"jp2c"} <= set(places):
+            raise ValueError("it has no header, or no pixels")
+        pixels, inside = places[b"jp2c"], data[places[b"jp2h"].content]
+        before, stream, after = data[: pixels.whole.start], data[pixels.content], data[pixels.whole.stop :]
+        header = {box.name: inside[box.content] for box in reversed(list(boxes.walk(inside)))}
     height, width, samples, bits, signed = _sizes(source.name, stream)
     limits.check_size(source.name, width, height)
     alpha, icc = _colours(source.name, header, samples)
@@ -101,7 +97,7 @@ def _sizes(name: str, stream: bytes) -> tuple[int, int, int, int, bool]:
     return bottom - top, right - left, samples, bits, signed
 
 
-def _colours(name: str, header: list[boxes.Box], samples: int) -> tuple[bool, bytes | None]:
+def _colours(name: str, header: dict[bytes, bytes], samples: int) -> tuple[bool, bytes | None]:
     """Return whether the last component is alpha, and the ICC profile.
 
     Raises
@@ -109,16 +105,15 @@ def _colours(name: str, header: list[boxes.Box], samples: int) -> tuple[bool, by
     PellucidError
         If the components are not gray or RGB.
     """
-    content = {box.name: box.content for box in reversed(header)}
-    if b"pclr" in content:
+    if b"pclr" in header:
         raise unsupported(name, "JPEG 2000 with a palette")
     icc = None
-    colour = content.get(b"colr", b"")
+    colour = header.get(b"colr", b"")
     if colour[:1] in (b"\2", b"\3"):
         icc = colour[3:]
     elif colour[:1] == b"\1" and int.from_bytes(colour[3:7], "big") not in (_SRGB, _GRAY):
         raise unsupported(name, f"JPEG 2000 in the colour space {int.from_bytes(colour[3:7], 'big')}; expected sRGB")
-    roles = content.get(b"cdef", b"")[2:]
+    roles = header.get(b"cdef", b"")[2:]
     named = {struct.unpack_from(">HHH", roles, at) for at in range(0, len(roles) - 5, 6)}
     alpha = (samples - 1, _OPACITY, _WHOLE) in named
     if samples - alpha not in (1, 3):

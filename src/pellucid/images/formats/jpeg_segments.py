@@ -17,7 +17,7 @@ _MADE_ANEW = (b"JFIF\0", b"JFXX\0", b"Exif\0", b"ICC_PROFILE\0", b"Adobe")  # or
 _APP1, _COMMENT = 0xE1, 0xFE
 _APPLICATION = range(0xE0, 0xF0)
 _SCAN, _END = 0xDA, 0xD9
-_ALONE = (0x01, *range(0xD0, 0xD8))  # markers without a length
+_ALONE = (0x00, 0x01, *range(0xD0, 0xD8))  # markers without a length; 0 is none, but skipped by decoders
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # baseline, extended and progressive, by Huffman or arithmetic codes
 _OTHER_FRAMES = dict.fromkeys((0xC3, 0xCB), "lossless") | dict.fromkeys(
     (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical"

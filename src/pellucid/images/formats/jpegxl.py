@@ -33,10 +33,10 @@ def _opened(source: Source, limits: Limits) -> tuple[Header, np.dtype[Any], Jpeg
     kept, start = b"", data
     if not data.startswith(CODESTREAM):
         every = list(boxes.walk(data))
-        kept = b"".join(box.whole for box in every if box.name not in _OF_PIXELS)
+        kept = b"".join(data[box.whole] for box in every if box.name not in _OF_PIXELS)
         # A codestream may be in parts, each after its number.
-        parts = (box.content[4 * (box.name == b"jxlp") :] for box in every if box.name in (b"jxlc", b"jxlp"))
-        start = b"".join(parts)
+        skipped = {b"jxlc": 0, b"jxlp": 4}
+        start = b"".join(data[box.content][skipped[box.name] :] for box in every if box.name in skipped)
     header = read_header(source.name, start)
     limits.check_size(source.name, header.width, header.height)
     if header.bits not in ((16, 32) if header.floating else range(1, 17)):

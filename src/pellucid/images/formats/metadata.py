@@ -30,11 +30,12 @@ _T = TypeVar("_T")
 
 
 class Upright(NamedTuple):
-    """The orientation (1..8) in which a page is stored, and the EXIF and XMP of the page when it is turned."""
+    """The orientation (1..8) in which a page is stored, the EXIF and XMP of it when it is turned, and what is lost."""
 
     orientation: int
     exif: bytes | None
     xmp: bytes | None
+    notes: tuple[str, ...]
 
 
 def upright(exif: bytes | None, xmp: bytes | None = None) -> Upright:
@@ -43,19 +44,35 @@ def upright(exif: bytes | None, xmp: bytes | None = None) -> Upright:
     The thumbnail is taken out of the EXIF, too. EXIF that cannot be parsed, and what is larger than `LARGEST_EXIF` or
     `LARGEST_XMP`, is dropped: the pixels are complete without it.
     """
-    orientation, exif = _split_exif(exif)
-    if not xmp or len(xmp) > LARGEST_XMP:
-        return Upright(orientation or 1, exif, None)
-    said = _IN_XMP.search(xmp)
-    if orientation is None and said:
-        orientation = int(said[2])
-    return Upright(orientation or 1, exif, _IN_XMP.sub(rb"\g<1>1", xmp))
+    notes = []
+    try:
+        orientation, exif = _split_exif(exif)
+    except ValueError:
+        orientation, exif = None, None
+        notes.append("the camera's data (EXIF) is damaged or too large: it is not kept")
+    if xmp and len(xmp) > LARGEST_XMP:
+        xmp = None
+        notes.append("the XMP is too large: it is not kept")
+    if xmp:
+        said = _IN_XMP.search(xmp)
+        if orientation is None and said:
+            orientation = int(said[2])
+        xmp = _IN_XMP.sub(rb"\g<1>1", xmp)
+    return Upright(orientation or 1, exif, xmp or None, tuple(notes))
 
 
 def _split_exif(raw: bytes | None) -> tuple[int | None, bytes | None]:
-    """Return the orientation (1..8) if there is one, and the rest or None if nothing is left."""
-    if not raw or len(raw) > LARGEST_EXIF:
+    """Return the orientation (1..8) if there is one, and the rest or None if nothing is left.
+
+    Raises
+    ------
+    ValueError
+        If it is too large, or cannot be parsed.
+    """
+    if not raw:
         return None, None
+    if len(raw) > LARGEST_EXIF:
+        raise ValueError("too large")
     from PIL import Image as pillow
 
     exif = pillow.Exif()
@@ -67,10 +84,10 @@ def _split_exif(raw: bytes | None) -> tuple[int | None, bytes | None]:
             cleaned = exif.tobytes().removeprefix(_PREFIX) if len(exif) else None
     except MemoryError:
         raise
-    except Exception:  # parsing hostile bytes raises nearly anything
-        return None, None
+    except Exception as error:  # parsing hostile bytes raises nearly anything
+        raise ValueError("damaged") from error
     if cleaned and len(cleaned) > LARGEST_EXIF:
-        cleaned = None
+        raise ValueError("too large")
     return (orientation if orientation in range(1, 9) else None), cleaned
 
 

@@ -21,8 +21,6 @@ ARRAYS = ("NPY", "NPZ")
 """The kinds of file that hold an array, whose axes may be told."""
 LONGEST_HEADER = 2**16
 """Bytes at the start of a file that `parse_header` is given."""
-
-
 _MOST_PLANES = 2**20
 
 
@@ -123,7 +121,7 @@ def check_header(name: str, start: bytes, limits: Limits, axes: str | None) -> H
     """
     shape, columns_first, dtype, offset = parse_header(start)
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        what = "Python objects" if dtype.hasobject else f"the type {dtype}"
+        what = "Python objects" if dtype.hasobject else f"the type {one_line(str(dtype)[:60])}"
         raise unsupported(name, f"{what}; expected integers or floats of up to 64 bits")
     if axes is None:
         axes = guess_axes(shape, name)

@@ -58,8 +58,8 @@ def read(source: Source, limits: Limits, axes: str | None = None) -> Picture:
 
 def write(picture: Picture, stream: BinaryIO) -> None:
     """Write all pages as one array."""
-    array, own = array_of(picture), picture.form.extra
-    form = own if isinstance(own, ArrayForm) else ArrayForm("", array.shape, array.dtype)
-    method = zipfile.ZIP_DEFLATED if form.compressed else zipfile.ZIP_STORED
-    with zipfile.ZipFile(stream, "w", method) as archive, archive.open(form.member, "w", force_zip64=True) as file:
-        np.lib.format.write_array(file, array, allow_pickle=False)
+    own = picture.form.extra
+    member, compressed = (own.member, own.compressed) if isinstance(own, ArrayForm) else ("arr_0.npy", False)
+    method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(stream, "w", method) as archive, archive.open(member, "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, array_of(picture), allow_pickle=False)

@@ -97,7 +97,7 @@ def read(source: Source, limits: Limits) -> Picture:
             notes.append("the colour that stands for transparent is written as an alpha channel")
         icc = _profile(source.name, named.get(b"iCCP"))
     texts = png_text.sort(chunks.rest)
-    orientation, exif, xmp = upright(named.get(b"eXIf") or texts.exif, texts.xmp)
+    orientation, exif, xmp, lost = upright(named.get(b"eXIf") or texts.exif, texts.xmp)
     kept = {name: named[name] for name, length in KEPT.items() if len(named.get(name, b"")) == length}
     if b"pHYs" in kept:
         x, y, unit = struct.unpack(">4s4sc", kept[b"pHYs"])
@@ -110,7 +110,7 @@ def read(source: Source, limits: Limits) -> Picture:
         exif=exif,
         xmp=xmp,
         extra=PngForm((*kept.items(), *texts.others)),
-        notes=tuple(notes),
+        notes=(*notes, *lost),
     )
     return Picture((turned(page, orientation),), form)
 

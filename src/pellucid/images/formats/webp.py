@@ -109,9 +109,9 @@ def read(source: Source, limits: Limits) -> Picture:
         page = without_idle_alpha(page)  # libwebp would not write it
         if page.shape[:2] != (header.height, header.width):
             raise ValueError("its headers contradict each other")
-    orientation, exif, xmp = upright(header.exif, header.xmp)
+    orientation, exif, xmp, lost = upright(header.exif, header.xmp)
     icc = checked_icc(source.name, header.icc)
-    form = Form(kind="WEBP", icc=icc, exif=exif, xmp=xmp, extra=WebpForm(header.lossless))
+    form = Form(kind="WEBP", icc=icc, exif=exif, xmp=xmp, extra=WebpForm(header.lossless), notes=lost)
     return Picture((turned(page, orientation),), form)
 
 
