@@ -33,7 +33,8 @@ from numpy.typing import NDArray
 
 from pellucid import Denoiser, read_image
 from pellucid.evaluation.classical import FAMILIES, BlockMatching
-from pellucid.images import to_unit
+from pellucid.images import Scale, to_unit
+from pellucid.inference import on_unit
 from pellucid.noise import parse, unclipped
 
 Images = Sequence[NDArray[np.float32]]
@@ -96,7 +97,7 @@ def judge(run: Path, clean: Images, noisy: Images) -> None:
         models["first stage"] = Denoiser(run / "rough")
     found = {}
     for name, model in {"noisy": np.copy, **models}.items():
-        results = [np.asarray(model(image)) for image in noisy]
+        results = [on_unit(model)(image) for image in noisy]
         found[name] = np.mean([psnr(*pair) for pair in zip(clean, results, strict=True)])
     print("  " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()) + " dB", flush=True)
 
@@ -149,7 +150,7 @@ def one(data: Path, work: Path, minutes: float | None) -> None:
         np.save(work / f"{path.stem}.npy", noisy)
         run = train("--noisy", work / f"{path.stem}.npy", *budget(minutes, 2), out=work / f"one-{path.stem}")
         judge(run, [clean], [noisy])
-        own = psnr(clean, np.asarray(Denoiser(run, ensemble=True)(noisy)))
+        own = psnr(clean, Denoiser(run, ensemble=True).unit(noisy))
         rival = psnr(clean, BlockMatching(SIGMA)(noisy))
         gains.append((own, rival))
         print(f"  BM3D {rival:.2f} dB", flush=True)
@@ -177,12 +178,12 @@ def w2s(data: Path, work: Path, minutes: float | None) -> None:
 def frames(data: Path, work: Path, minutes: float | None) -> None:
     """Real frames, each alone."""
     pairs = data / "microscopy" / "pairs"
-    for name, white in (("bacteria_16bit", 2651 / 65535), ("fmd_confocal_bpae_r_1", 1.0)):
-        noisy, clean = (to_unit(read_image(pairs / f"{name}_{kind}.png")) for kind in ("noisy", "clean"))
+    for name in ("bacteria_16bit", "fmd_confocal_bpae_r_1"):
+        noisy, clean = (read_image(pairs / f"{name}_{kind}.png") for kind in ("noisy", "clean"))
+        noisy, clean = (to_unit(image, value_range=Scale.of(noisy).range) for image in (noisy, clean))
         judge(train("--noisy", pairs / f"{name}_noisy.png", *budget(minutes, 2), out=work / name), [clean], [noisy])
-        scale = np.float32(white)
         filters = [one for family in FAMILIES.values() for one in family]
-        found = {str(each): psnr(clean, scale * each(noisy / scale)) for each in filters}
+        found = {str(each): psnr(clean, each(noisy)) for each in filters}
         best = max(found, key=found.__getitem__)
         print(f"  best filter, by the truth: {best}, {found[best]:.2f} dB")
 

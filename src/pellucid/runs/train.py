@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid import modelfile
 from pellucid.common import PellucidError, atomic, digest, progress, write_json, write_text
@@ -200,6 +201,8 @@ def train(
             validation = validation_batches(split, stage.config, say)
             checkpoints = stage.checkpoints(checkpoint_every)
             model = start.model if stage is folder else _build(stage.config, split)
+            if guess and not _of_levels(_rough(folder).config):
+                model.set_weights(_weights(_rough(folder)))  # further in the same time than from new ones
             learner = Learner(model, stage.config, len(training))
             number = start.checkpoint if stage is folder else newest_sound(stage, say)[1]
             if number:
@@ -253,7 +256,7 @@ def _guess(stage: RunFolder) -> Callable[[Images], Images]:
     if not _of_levels(stage.config):
         rough = Denoiser(stage.path)
         return lambda images: Guesses(
-            images, lambda batch: np.stack([rough(image) for image in batch]), rough.card.halo
+            images, lambda batch: np.stack([rough.unit(image) for image in batch]), rough.card.halo
         )
     model, levels = require_keras().saving.load_model(stage.weights), Levels(parse(stage.config.noise))
     grid = find(stage.config.network).multiple_of
@@ -264,6 +267,12 @@ def _guess(stage: RunFolder) -> Callable[[Images], Images]:
         return levels.clean(padded, predict(model, padded))[:, :height, :width]
 
     return lambda images: Guesses(images, clean, receptive_field(model, grid))
+
+
+def _weights(folder: RunFolder) -> list[NDArray[np.float32]]:
+    """Return the weights that a finished stage saved."""
+    weights: list[NDArray[np.float32]] = require_keras().saving.load_model(folder.weights).get_weights()
+    return weights
 
 
 def _keep_better(folder: RunFolder, learner: Learner, say: Say) -> None:
@@ -279,7 +288,7 @@ def _keep_better(folder: RunFolder, learner: Learner, say: Say) -> None:
     best = learner.state.history[learner.state.best].validation_loss if learner.state.history else math.inf
     if best > before:
         say(f"the second training came no nearer ({best:.4g}, the first {before:.4g}): keeping the first")
-        learner.model.set_weights(require_keras().saving.load_model(rough.weights).get_weights())
+        learner.model.set_weights(_weights(rough))
 
 
 def _save_weights(folder: RunFolder, model: Any) -> None:
