@@ -54,19 +54,12 @@ def noisy(image: Array, index: int, noise: str) -> Array:
     return np.asarray(parse(noise)(image[None], generator(1, Stream.TEST, 0, index))[0])
 
 
-def stored(image: Array, white: int) -> NDArray[np.uint16]:
-    """Store an image in 16 bits with `white` for white."""
-    return np.rint(np.clip(image, 0, 1) * white).astype(np.uint16)
-
-
 Make = Callable[[Array, int, str], NDArray[np.generic]]
 ROWS: dict[str, tuple[Make, str]] = {
     "**as trained**": (noisy, ""),
     "half the noise": (lambda image, at, noise: noisy(image, at, scaled(noise, 0.5)), "weaker"),
     "twice the noise": (lambda image, at, noise: noisy(image, at, scaled(noise, 2)), "stronger"),
     "without noise": (lambda image, at, noise: image, "weaker"),
-    "12 bits in 16": (lambda image, at, noise: stored(noisy(image, at, noise), 4095), "range of values 0-4095"),
-    "floats, white is 2": (lambda image, at, noise: 2 * noisy(image, at, noise), "beyond black or white"),
     "negatives": (lambda image, at, noise: 1 - noisy(image, at, noise), "negative"),
 }
 
