@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images import MARK, find_images
+from pellucid.images import MARK, WRITTEN_AS, find_images
 
 STANDARD = "-"
 """Stands for standard input where a file to read is named, and for standard output where one to write is."""
@@ -41,7 +41,7 @@ def plan(
     ----------
     inputs : image files, folders of images, or patterns such as `scans/*.png`; or `-` alone, which is standard input
     output : a file for a single input file, else a folder in which the tree of the inputs is mirrored; None writes
-        beside each input, as `name.denoised.png`. `-` is standard output, as is None for standard input.
+        beside each input, as `name.denoised.png`; what is read but not written gets another ending (a GIF `.png`). `-` is standard output, as is None for standard input.
     recursive : look into folders below the given ones, too
     overwrite : outputs may replace files that exist
     skip_existing : leave out inputs whose output exists
@@ -99,10 +99,11 @@ def _from_files(inputs: Sequence[str], output: str | None, recursive: bool) -> l
 
 
 def _target(path: Path, below: Path, output: str | None, single: bool) -> Path | str:
+    suffix = WRITTEN_AS.get(path.suffix.lower(), path.suffix)
     if output is None:
-        return path.with_name(f"{path.stem}{MARK}{path.suffix}")
+        return path.with_name(f"{path.stem}{MARK}{suffix}")
     if output == STANDARD:
         return output
     if single and not Path(output).is_dir() and not output.endswith(("/", os.sep)):
         return Path(output)
-    return Path(output) / below
+    return Path(output) / below.with_suffix(suffix)
