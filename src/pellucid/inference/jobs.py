@@ -41,7 +41,8 @@ def plan(
     ----------
     inputs : image files, folders of images, or patterns such as `scans/*.png`; or `-` alone, which is standard input
     output : a file for a single input file, else a folder in which the tree of the inputs is mirrored; None writes
-        beside each input, as `name.denoised.png`; what is read but not written gets another ending (a GIF `.png`). `-` is standard output, as is None for standard input.
+        beside each input, as `name.denoised.png`; what is read but not written gets another ending (a GIF `.png`). `-`
+        is standard output, as is None for standard input.
     recursive : look into folders below the given ones, too
     overwrite : outputs may replace files that exist
     skip_existing : leave out inputs whose output exists
