@@ -23,6 +23,7 @@ def add_pairs(command: argparse.ArgumentParser) -> None:
     """Declare pairs of clean and noisy images."""
     add_clean(command)
     command.add_argument("--noisy", default="", metavar="NOISY", help="noisy images, named as the clean ones in DATA")
+    command.add_argument("--match", default="", metavar="REGEX", help="of pairs: see `pellucid train --help`")
     command.add_argument("--group", default="", metavar="REGEX", help="of pairs: see `pellucid train --help`")
 
 
@@ -122,6 +123,7 @@ def load_data(options: argparse.Namespace, *, denoiser: object = None, labels: b
     split = load(
         data,
         noisy=options.noisy,
+        match=options.match,
         group=options.group,
         seed=options.seed,
         labels=labels,

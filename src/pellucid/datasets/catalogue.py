@@ -38,6 +38,7 @@ def load(
     source: str | os.PathLike[str],
     *,
     noisy: str | os.PathLike[str] = "",
+    match: str = "",
     group: str = "",
     validation: float = VALIDATION,
     seed: int = 0,
@@ -56,6 +57,7 @@ def load(
         or NHWC, unless `axes` says otherwise), a `.npz` with `x_train` and `x_test` (or `train` and `test`, or one
         array), or an IDX file.
     noisy : noisy images of the same content, by the same names: `source` holds the clean ones (see `pairs.load_pairs`)
+    match : of pairs, a regular expression: files in whose names it finds the same belong together
     group : of pairs, a regular expression: files in whose names it finds the same are never parted
     validation : the share of the training part to hold out for every choice
     seed : of the random split
@@ -80,8 +82,17 @@ def load(
     """
     if noisy:
         return load_pairs(
-            source, noisy, group=group, validation=validation, seed=seed, value_range=value_range, axes=axes
+            source,
+            noisy,
+            match=match,
+            group=group,
+            validation=validation,
+            seed=seed,
+            value_range=value_range,
+            axes=axes,
         )
+    if match:
+        raise PellucidError("to match names takes pairs. Give noisy images too, or leave out the expression.")
     if group:
         raise PellucidError("a group says which pairs show one scene. Give noisy images too, or leave out the group.")
     name = os.fspath(source)

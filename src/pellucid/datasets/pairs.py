@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, Stream, generator
+from pellucid.datasets.matching import matched
 from pellucid.datasets.pieces import pieces
 from pellucid.datasets.regions import by_place, can_split
 from pellucid.datasets.scenes import divide, named, scenes
 from pellucid.datasets.sources import ArrayImages, FileImages, Images, as_images
 from pellucid.datasets.split import Split, assemble
-from pellucid.images import SUFFIXES, Image, Ranges, Told, find_images, range_notes, read_array
+from pellucid.images import SUFFIXES, Image, Ranges, Told, range_notes, read_array
 from pellucid.noise import Batch, Corruption, Paired
 
 
@@ -101,6 +102,7 @@ def load_pairs(
     clean: str | os.PathLike[str],
     noisy: str | os.PathLike[str],
     *,
+    match: str = "",
     group: str = "",
     validation: float,
     seed: int = 0,
@@ -113,6 +115,8 @@ def load_pairs(
     ----------
     clean, noisy : two folders, whose files are matched by their path without the ending; two .npy arrays of
         one shape, (count, height, width) or (count, height, width, channels); or two image files
+    match : a regular expression found in these paths; files in which its first group (or the whole match, if it has
+        none) is the same belong together
     group : a regular expression found in these paths; files in which its first group (or the whole match, if it has
         none) is the same show the same scene and stay in one part
     validation : the share of the training part to hold out for every choice
@@ -138,16 +142,18 @@ def load_pairs(
     if places[0].resolve() == places[1].resolve():
         raise PellucidError(f"noisy and clean images are the same: {places[0]}. Give two folders, or two arrays.")
     if all(place.is_dir() for place in places):
-        names, pairs, notes = _folders(*places, value_range, axes)
+        names, pairs, notes = _folders(*places, match, value_range, axes)
     elif all(place.suffix == ".npy" for place in places):
         names, pairs, notes = _arrays(*places, value_range, axes)
-        if group:
-            raise PellucidError("a group is found in file names, and arrays have none. Leave out the group.")
+        if group or match:
+            what = "a group" if group else "an expression"
+            raise PellucidError(f"{what} is found in file names, and arrays have none. Leave it out.")
     elif all(place.suffix.lower() in SUFFIXES for place in places):
         first = FileImages(places[:1], value_range=value_range, axes=axes)
         second = FileImages(places[1:], value_range=value_range or first.ranges, axes=axes)
+        first, second, more = _in_same_colours(first, second)
         pairs = PairedImages(first, second)
-        names, notes = [f"{places[0].stem}{number or ''}" for number in range(len(first))], first.notes
+        names, notes = [f"{places[0].stem}{number or ''}" for number in range(len(first))], (*first.notes, *more)
         if first.shapes != second.shapes:
             raise PellucidError(
                 f"{places[0].name} and {places[1].name} differ in size, channels or planes; expected a pair."
@@ -170,30 +176,10 @@ def load_pairs(
 
 
 def _folders(
-    clean: Path, noisy: Path, value_range: Told, axes: str | None
+    clean: Path, noisy: Path, match: str, value_range: Told, axes: str | None
 ) -> tuple[list[str], PairedImages, tuple[str, ...]]:
     """Match the files of two folders by name."""
-    inner, outer = sorted((clean.resolve(), noisy.resolve()), key=lambda folder: -len(folder.parts))
-    if inner.is_relative_to(outer):
-        raise PellucidError(f"{inner} lies inside {outer}; expected two separate folders.")
-    found = []
-    for folder in (clean, noisy):
-        paths = list(find_images(folder, recursive=True, follow=True))
-        keys = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
-        twice = [key for key, count in Counter(keys).items() if count > 1]
-        if twice:
-            raise PellucidError(
-                f"{folder} holds {named(twice)} more than once, with different endings; expected one file of each name."
-            )
-        found.append(dict(zip(keys, paths, strict=True)))
-    of_clean, of_noisy = found
-    alone = [f"{path} has no partner in {noisy}" for key, path in of_clean.items() if key not in of_noisy]
-    alone += [f"{path} has no partner in {clean}" for key, path in of_noisy.items() if key not in of_clean]
-    if alone:
-        raise PellucidError(
-            f"{len(alone):,} of {len(of_clean) + len(of_noisy):,} images lack a partner of the same name (without the "
-            f"ending) in the other folder: {named(alone)}. Add or remove them."
-        )
+    of_clean, of_noisy = matched(clean, noisy, match)
     names = list(of_clean)
     first = FileImages([of_clean[name] for name in names], value_range=value_range, axes=axes)
     told = value_range or first.ranges
@@ -209,9 +195,10 @@ def _folders(
             "many in both."
         )
     names = [names[place] for place in images[0].places]
+    first, second, more = _in_same_colours(*images)
     differing = [
         f"{name} ({_shape(a)} clean, {_shape(b)} noisy)"
-        for name, a, b in zip(names, images[0].shapes, images[1].shapes, strict=True)
+        for name, a, b in zip(names, first.shapes, second.shapes, strict=True)
         if a != b
     ]
     if differing:
@@ -219,7 +206,18 @@ def _folders(
             f"{len(differing):,} of {len(names):,} pairs differ in size or channels: {named(differing)}. Expected "
             "images of one size, both gray or both in colour."
         )
-    return names, PairedImages(*images), notes
+    return names, PairedImages(first, second), (*notes, *more)
+
+
+def _in_same_colours(clean: FileImages, noisy: FileImages) -> tuple[FileImages, FileImages, tuple[str, ...]]:
+    """Take images in colour as gray where their partners are, if all their channels are equal; and say so."""
+    grays = []
+    for one, other in ((clean, noisy), (noisy, clean)):
+        shapes = enumerate(zip(one.shapes, other.shapes, strict=False))
+        grays.append([index for index, (own, its) in shapes if own[2] > its[2] and one.holds_gray(index)])
+    count = sum(map(len, grays))
+    note = f"{count:,} images in colour are taken as gray, as their partners: their channels are equal"
+    return clean.as_gray(grays[0]), noisy.as_gray(grays[1]), (note,) if count else ()
 
 
 def _arrays(

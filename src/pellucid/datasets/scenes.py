@@ -41,7 +41,7 @@ def scenes(names: Sequence[str], clean: Images, group: str = "") -> Indices:
     marks = [[digest(_bands(clean, index)) for index in range(len(names))]]
     marks.append([str(stack) for stack in clean.stacks])
     if group:
-        marks.append(_groups(names, group))
+        marks.append(common_parts(names, group, "group"))
     # Images are connected with their marks; what is connected is a scene.
     count, ends = len(names), []
     nodes = count
@@ -63,16 +63,27 @@ def _bands(images: Images, index: int) -> Iterator[tuple[str, NDArray[np.float32
         yield "pixels", images.window(index, slice(top, top + depth), slice(None))
 
 
-def _groups(names: Sequence[str], group: str) -> list[str]:
+def common_parts(names: Sequence[str], text: str, what: str) -> list[str]:
+    """Return what a regular expression finds in each name: its first group, or the whole match if it has none.
+
+    Parameters
+    ----------
+    what : how errors call the expression
+
+    Raises
+    ------
+    PellucidError
+        If it is no regular expression, or is not found in every name.
+    """
     try:
-        expression = re.compile(group)
+        expression = re.compile(text)
     except re.error as error:
-        raise PellucidError(f"the group {group!r} is not a regular expression: {error}.") from error
+        raise PellucidError(f"the {what} {text!r} is not a regular expression: {error}.") from error
     found = [expression.search(name) for name in names]
     without = [name for name, match in zip(names, found, strict=True) if match is None]
     if without:
         raise PellucidError(
-            f"the group {group!r} is not found in {len(without):,} of {len(names):,} names: {named(without)}."
+            f"the {what} {text!r} is not found in {len(without):,} of {len(names):,} names: {named(without)}."
         )
     return [match.group(1 if expression.groups else 0) or "" for match in found if match]
 

@@ -262,8 +262,8 @@ class FileImages:
             except PellucidError as error:
                 found.append(error)
         self._fits = sum(size.bytes for sizes in found if isinstance(sizes, list) for size in sizes) <= CACHE_BYTES
-        extents: dict[np.dtype[Any], Extent] = {}
-        pixels = files = 0
+        extents: dict[str, Extent] = {}
+        pixels = files = self._constant = 0
         for place, (path, sizes) in enumerate(zip(paths, found, strict=True)):
             if isinstance(sizes, list):
                 pixels, files = pixels + sum(size.height * size.width for size in sizes), files + 1
@@ -272,8 +272,9 @@ class FileImages:
                         self._look(path, sizes, extents)
                     except PellucidError as error:
                         found[place] = error
-        for dtype, extent in extents.items():
-            self.ranges.setdefault(kind_of(dtype), told_of(value_range, dtype) or find_range(dtype, extent))
+        for kind, extent in extents.items():
+            dtype = np.dtype(kind)
+            self.ranges[kind] = told_of(value_range, dtype) or find_range(dtype, extent)
         self._holes = self._cache.holes + sum(extent.holes for extent in extents.values())
         self.left_out = [str(sizes) for sizes in found if not isinstance(sizes, list)]
         bad = len(self.left_out)
@@ -321,6 +322,8 @@ class FileImages:
         if len(self) > files:
             lines.append(f"each of {len(self):,} planes in {files:,} file{'s' * (files != 1)} is an image of its own")
         lines += range_notes(self.ranges, self._told)
+        if self._constant:
+            lines.append(f"of one value throughout, so nothing can be learned from them: {self._constant:,} images")
         if self._holes:
             lines.append(f"{self._holes:,} values are no numbers (NaN): the nearest ones stand for them")
         return tuple(lines)
@@ -370,23 +373,40 @@ class FileImages:
         part = opened.window(rows, columns)
         return np.invert(part) if opened.inverted else part
 
-    def _look(self, path: Path, sizes: Sequence[Size], extents: dict[np.dtype[Any], Extent]) -> None:
-        """Decode a file, band by band where it is read in parts, and note which values occur.
+    def _look(self, path: Path, sizes: Sequence[Size], extents: dict[str, Extent]) -> None:
+        """Decode a file, band by band where it is read in parts, and note which values occur, by kind of number.
 
         Raises
         ------
         PellucidError
             If it is damaged.
         """
-        found: dict[np.dtype[Any], Extent] = {}
+        found: list[tuple[str, Extent]] = []
         for page, size in enumerate(sizes):
             depth = max(1, _BAND // size.width) if self._in_parts(size) else size.height
+            bands = []
             for top in range(0, size.height, depth):
                 band = self._part(path, page, size, slice(top, top + depth), slice(None))
-                extent = Extent.of(band if band.ndim == 2 else band[..., : size.colours])
-                found[band.dtype] = found[band.dtype] | extent if band.dtype in found else extent
-        for dtype, extent in found.items():
-            extents[dtype] = extents[dtype] | extent if dtype in extents else extent
+                bands.append(Extent.of(band if band.ndim == 2 else band[..., : size.colours]))
+            found.append((kind_of(band.dtype), reduce(operator.or_, bands)))
+        for kind, extent in found:
+            extents[kind] = extents[kind] | extent if kind in extents else extent
+            self._constant += extent.low == extent.high
+
+    def holds_gray(self, index: int) -> bool:
+        """Read an image, and return whether it has no colours but gray."""
+        size = self._sizes[index]
+        part = self._part(self.paths[index], self._pages[index], size, slice(None), slice(None))
+        return size.colours == 1 or bool((part[..., :3] == part[..., :1]).all())
+
+    def as_gray(self, indices: Sequence[int]) -> FileImages:
+        """Return the same images, of which some are taken as gray, whatever colours they have."""
+        chosen = copy.copy(self)
+        chosen._sizes = list(self._sizes)
+        for index in indices:
+            chosen._sizes[index] = self._sizes[index]._replace(colours=1)
+        chosen.channels = max((size.colours for size in chosen._sizes), default=1)
+        return chosen
 
     def subset(self, indices: NDArray[np.intp]) -> FileImages:
         """See `Images`."""

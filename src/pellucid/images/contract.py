@@ -121,9 +121,10 @@ class Scale:
     def from_unit(self, image: Image, like: NDArray[Any]) -> NDArray[Any]:
         """Give `image` back as `like` came; see `from_unit`."""
         given = _colours(like, layout_of(like.shape, like.dtype))
+        exact = like.dtype.itemsize <= 2 or (self.range == UNIT and like.dtype.str[1:] == "f4")
         if like.dtype == np.bool_:
             result: NDArray[Any] = image >= 0.5
-        elif like.dtype.itemsize <= 2 or self.range == UNIT:
+        elif exact:
             result = image * np.float32(self.high - self.low) + np.float32(self.low)
         else:  # float32 has fewer digits: what is not changed comes back exactly
             change = image.astype(np.float64) - _scaled(given, self.range)
@@ -135,6 +136,8 @@ class Scale:
             # A float cannot hold the largest of 64 bits: the next one below can be converted.
             highest = min(high, float(np.nextafter(np.float64(limits.max), 0)) if like.dtype.itemsize == 8 else high)
             result = np.clip(result, max(low, limits.min), min(highest, limits.max)).astype(like.dtype)
+            if not exact and like.dtype.itemsize == 8:  # neither has float64 all of their digits
+                result = np.where(change == 0, given, result)
         elif like.dtype.kind == "f":
             result = (np.clip(result, self.low, self.high) if self.inside else result).astype(like.dtype)
         if like.ndim == 2:

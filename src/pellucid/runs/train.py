@@ -368,11 +368,11 @@ def _continue(
 def _load(data: str | os.PathLike[str] | None, config: Config, say: Say) -> Split:
     read = partial(load, seed=config.seed, value_range=config.told, axes=config.axes or None)
     if config.second:
-        return read(config.noisy, noisy=config.second, group=config.group)
+        return read(config.noisy, noisy=config.second, match=config.match, group=config.group)
     if config.alone:
         return read(config.noisy, gaps=False)
     if data is not None:
-        return read(data, noisy=config.noisy, group=config.group)
+        return read(data, noisy=config.noisy, match=config.match, group=config.group)
     try:
         return load("mnist", seed=config.seed)
     except PellucidError as error:

@@ -48,6 +48,7 @@ class Config:
     renoise: bool = _option(
         True, "of noisy images alone: then learn once more, from the denoised images with the measured noise on them"
     )
+    match: str = _option("", "regular expression; pairs are those in whose names it finds the same, as '_(.*)'")
     group: str = _option("", "regular expression; pairs in whose names it finds the same go to one part")
     value_range: str = _option(
         "", "what is black and white: LOW-HIGH, as 0-4095 or -1024-3071; else found in the images"

@@ -164,4 +164,6 @@ def decoding(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = one_line(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".") or type(error).__name__
+        if reason.lower().startswith("unsupported "):
+            raise unsupported(name, f"it has an {reason[0].lower()}{reason[1:]}") from error
         raise PellucidError(f"{name} is damaged or truncated: {reason}. Get a whole copy.") from error

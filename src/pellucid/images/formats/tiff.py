@@ -33,7 +33,6 @@ _UNITS = {2: 1.0, 3: 2.54}  # of resolution, inch and centimetre: the factor to 
 _LARGEST_CLASSIC = 2**32 - 2**25  # bytes of pixels; tags need room, too
 _SPREAD = (2, 4)  # bits whose largest value is a part of 255
 _RATIONALS = {5: "u4", 10: "i4"}
-_TWO_DIMENSIONAL = 1  # in T4Options
 _PAGE = 2  # in NewSubfileType: one page of several
 _OF_COLOURS = {280, 281, 290, 291, 301, 332, 333, 334, 336, 342}
 """Tags that are no longer true of a page whose colours or bits were changed."""
@@ -312,7 +311,7 @@ def _decode(source: Source, page: Any, directory: Directory, layout: Layout) -> 
         raise unsupported(source.name, "a dialect of TIFF", "one that all programs read alike", "Save it anew.")
     if layout.planes > 1:
         array = _without_directories(source, layout, page.parent.byteorder)
-    elif layout.compression == page_kind.FAX_3 and directory.one(tag.T4_OPTIONS, 0) & _TWO_DIMENSIONAL:
+    elif layout.compression in page_kind.CCITT:
         array = _fax(source, directory, layout)
     else:
         array = _by_tifffile(page, layout)
@@ -350,27 +349,33 @@ def _without_directories(source: Source, layout: Layout, order: str) -> NDArray[
 
 
 def _fax(source: Source, directory: Directory, layout: Layout) -> NDArray[Any]:
-    """Decode CCITT fax 3 of two dimensions by libtiff, (1, height, width, 1); imagecodecs' own decoder misreads it.
+    """Decode CCITT compression by libtiff, (1, height, width, 1); imagecodecs' own decoder misreads some pages.
 
-    libtiff gets a file of our own around each strip, not the stranger's.
+    libtiff gets a file of our own around each strip or tile, not the stranger's.
     """
     import imagecodecs
 
-    if layout.tile:
-        raise unsupported(source.name, "CCITT fax 3 in tiles", "strips", "Save it with LZW.")
-    strips = []
+    height, width = layout.tile or (layout.rows, layout.width)
+    across = -(-layout.width // width)
+    page = np.empty((layout.height, layout.width), np.bool_)
     for number, (offset, count) in enumerate(zip(layout.offsets.tolist(), layout.counts.tolist(), strict=True)):
-        source.file.seek(offset)
-        height = min(layout.rows, layout.height - number * layout.rows)
-        entries = (
-            *((256, 4, layout.width), (257, 4, height), (258, 3, 1), (259, 3, 3), (262, 3, page_kind.MIN_IS_BLACK)),
-            *((266, 3, directory.one(tag.FILL_ORDER, 1)), (273, 4, 146), (277, 3, 1), (278, 4, height)),
-            *((279, 4, count), (292, 4, directory.one(tag.T4_OPTIONS, 0))),
-        )
+        top, left = number // across * height, number % across * width
+        rows = height if layout.tile else min(height, layout.height - top)
+        entries = [
+            *((256, 4, width), (257, 4, rows), (258, 3, 1), (259, 3, layout.compression)),
+            *((262, 3, page_kind.MIN_IS_BLACK), (266, 3, directory.one(tag.FILL_ORDER, 1)), (273, 4, 0), (277, 3, 1)),
+            *((278, 4, rows), (279, 4, count)),
+        ]
+        if layout.compression == page_kind.FAX_3:
+            entries.append((tag.T4_OPTIONS, 4, directory.one(tag.T4_OPTIONS, 0)))
+        place = 8 + 2 + 12 * len(entries) + 4  # of the data: after the header and the directory
+        entries[6] = (273, 4, place)
         head = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
         table = b"".join(struct.pack("<HHII", number, kind, 1, value) for number, kind, value in entries)
-        strips.append(imagecodecs.tiff_decode(head + table + bytes(4) + source.file.read(count)))
-    return np.concatenate(strips)[None, ..., None].astype(np.bool_)
+        source.file.seek(offset)
+        segment = imagecodecs.tiff_decode(head + table + bytes(4) + source.file.read(count))
+        page[top : top + height, left : left + width] = segment[: layout.height - top, : layout.width - left]
+    return page[None, ..., None]
 
 
 def _in_usual_colours(page: NDArray[Any], directory: Directory, layout: Layout) -> NDArray[Any]:

@@ -88,7 +88,7 @@ _COLOURS = {
     34892: "linear raw",
 }
 _RATIOS = {5: 2731, 8: 1032, 32946: 1032, PACKBITS: 64, 2: 2560, 3: 2560}  # the most that a byte can expand to
-_CCITT = (2, FAX_3, 4)
+CCITT = (2, FAX_3, 4)
 _REDUCED = 1  # in NewSubfileType: a smaller version of another page
 _DTYPES: dict[tuple[int, int], type[np.generic]] = {
     (1, 1): np.bool_,
@@ -216,7 +216,7 @@ def _layout(name: str, directory: Directory, planes: int, *, imagej: bool) -> La
     if not 0 < samples <= tag.MOST_SAMPLES:
         raise ValueError(f"a page has {samples} samples a pixel")
     bits, dtype = _type(name, directory, compression)
-    photometric = one(tag.PHOTOMETRIC, -1)
+    photometric = one(tag.PHOTOMETRIC, MIN_IS_BLACK if samples < _SAMPLES[RGB] else RGB)  # libtiff guesses so, too
     if photometric == PALETTE and bits == 8 and imagej:
         photometric = MIN_IS_BLACK  # the palette only shows the values in other colours
     colours = _colour_samples(name, photometric, directory, bits, dtype, compression)
@@ -312,6 +312,8 @@ def _channels(
     if not extras:
         return (), False
     # Four samples without names are an old way to write RGBA; two could be anything.
+    if len(extras) == 1 and photometric == RGB and tag.EXTRA_SAMPLES not in directory.tags:
+        return (UNASSOCIATED,), False
     if len(extras) == 1 and photometric != PALETTE and (extras[0] != UNSPECIFIED or photometric == RGB):
         return extras, False
     if photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB):
@@ -340,7 +342,7 @@ def _refuse_mixtures(name: str, directory: Directory, layout: Layout) -> None:
         raise unsupported(name, "YCbCr colours with others", "8 bits, three channels", "Convert it to RGB first.")
     if layout.photometric == PALETTE and (layout.bits > 8 or layout.dtype.kind not in "bu"):
         raise unsupported(name, f"a palette of {layout.bits} bits", "at most 8", "Convert it to RGB first.")
-    if layout.depth > 1 and (colour or layout.planar or layout.split or layout.compression in (*IMAGES, *_CCITT)):
+    if layout.depth > 1 and (colour or layout.planar or layout.split or layout.compression in (*IMAGES, *CCITT)):
         raise unsupported(name, "a volume of several channels", "gray or RGB", "Save one page for each plane.")
     if layout.compression == LERC and directory.many(tag.LERC_PARAMETERS)[1:2] not in ((), (0,)):
         raise unsupported(name, "LERC compression inside another", "LERC alone", "Save it with LZW.")
@@ -362,7 +364,7 @@ def _check_data(source: Source, layout: Layout) -> None:
     expected = planes * -(-layout.depth // layout.tile_depth) * across * -(-layout.height // height)
     if len(layout.offsets) != expected or len(layout.counts) != expected:
         raise ValueError(f"it has {len(layout.offsets)} strips or tiles, expected {expected}")
-    if layout.compression in _CCITT and layout.bits != 1:
+    if layout.compression in CCITT and layout.bits != 1:
         raise ValueError("its compression is for 1 bit")
     size = np.uint64(source.size)
     offsets, counts = layout.offsets, layout.counts
