@@ -496,6 +496,8 @@ class _Cache:
             self._make_room(expected)  # at once, so that what goes and what comes are not in memory together
         filled = [fill_holes(one) for one in read_picture(path, axes=self._axes).pages]
         pages = tuple(one for one, _ in filled)
+        if all(holes is not None and holes.all() for _, holes in filled):
+            raise PellucidError(f"{path} holds no numbers, only NaN or infinite values. Leave it out.")
         self.holes += sum(int(holes.sum()) for _, holes in filled if holes is not None)
         with self._lock:
             if path not in self._kept:
