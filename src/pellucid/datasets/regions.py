@@ -16,6 +16,9 @@ from pellucid.images import Image, Ranges
 FEW = 4
 """So many images, or fewer, are split by place where they are large enough: whole ones would be too few to part."""
 
+FEW_NOISY = 16
+"""The same of noisy images that are learned from alone: whole ones would leave one or two to choose by."""
+
 GAP = 40
 """Pixels between two parts of an image, more than the networks see around a pixel; fewer where images are small."""
 
@@ -105,9 +108,9 @@ def _within(outer: slice, inner: slice) -> slice:
     return slice(outer.start + begin, outer.start + end)
 
 
-def can_split(images: Images) -> bool:
+def can_split(images: Images, *, gaps: bool = True) -> bool:
     """Whether there are few images or stacks, and all planes are large enough to be split by place."""
-    few = 0 < len(np.unique(images.stacks)) <= FEW
+    few = 0 < len(np.unique(images.stacks)) <= (FEW if gaps else FEW_NOISY)
     return few and all(_cuts(max(images.size(index))) for index in range(len(images)))
 
 

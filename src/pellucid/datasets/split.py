@@ -127,7 +127,7 @@ def split(name: str, images: Images, place: str, validation: float, seed: int, *
     Of one or two stacks whose planes are too small to be split by place, planes that follow each other stay together.
     """
     files = len(np.unique(images.stacks))
-    if can_split(images) or 0 < len(images) < 3:
+    if can_split(images, gaps=gaps) or 0 < len(images) < 3:
         number = "1 image" if len(images) == 1 else f"{len(images)} images"
         if files < len(images):
             number = f"{len(images)} planes in {files} file{'s' * (files > 1)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -276,18 +275,22 @@ def _weights(folder: RunFolder) -> list[NDArray[np.float32]]:
 
 
 def _keep_better(folder: RunFolder, learner: Learner, say: Say) -> None:
-    """Go back to the weights of the first stage if the second came no nearer to the images, by the same measure.
+    """Go back to the weights of the first stage if the second is farther from the images, by the same measure.
 
-    That of the method `levels` is no denoiser, so there is nothing to go back to.
+    A difference within the doubt does not count: the second training mostly helps, and few validation images cannot
+    tell. That of the method `levels` is no denoiser, so there is nothing to go back to.
     """
     rough = _rough(folder)
     if _of_levels(rough.config):
         return
     with (rough.path / "history.csv").open() as file:
         before = min(float(row["validation_loss"]) for row in csv.DictReader(file))
-    best = learner.state.history[learner.state.best].validation_loss if learner.state.history else math.inf
-    if best > before:
-        say(f"the second training came no nearer ({best:.4g}, the first {before:.4g}): keeping the first")
+    best = learner.state.history[learner.state.best] if learner.state.history else None
+    if best is None or best.validation_loss - best.validation_doubt > before:
+        after = (
+            f"{best.validation_loss:.4g} +- {best.validation_doubt:.2g}, the first" if best else "nothing, the first"
+        )
+        say(f"the second training came no nearer ({after} {before:.4g}): keeping the first")
         learner.model.set_weights(_weights(rough))
 
 

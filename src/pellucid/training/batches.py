@@ -248,7 +248,8 @@ def training_batches(
         order = generator(config.seed, Stream.SPLIT, 1).permutation(len(images))
         images = images.subset(np.sort(order[: config.limit]))
     if guess:
-        return _batches(guess(images), config, Stream.TRAIN, say, parse(config.noise))
+        noise = own_noise(images, parse(config.noise), clipped=True)
+        return _batches(guess(images), config, Stream.TRAIN, say, noise)
     return _batches(images, config, Stream.TRAIN, say)
 
 
@@ -286,15 +287,19 @@ def _batches(
     )
 
 
-def own_noise(images: Images | Sequence[Image], noise: Corruption) -> Corruption | list[Corruption]:
-    """Return the noise of noisy images, zero on average: the same for all, or measured for each where they differ.
+def own_noise(
+    images: Images | Sequence[Image], noise: Corruption, *, clipped: bool = False
+) -> Corruption | list[Corruption]:
+    """Return the noise of noisy images: the same for all, or measured for each where they differ.
 
     Parameters
     ----------
     images : noisy ones
     noise : of all of them; if its strength has a range, that of few images is measured one by one
+    clipped : cut it off at black and white, if `noise` is; else it is zero on average
     """
+    as_given = (lambda one: one) if clipped else unclipped
     if noise == PAIRED or not varies(noise) or len(images) > OWN:
-        return unclipped(noise)
+        return as_given(noise)
     found = [inspect([images[index]], UNIT) for index in range(len(images))]
-    return [unclipped(noise if one.clean or varies(parse(one.noise)) else parse(one.noise)) for one in found]
+    return [as_given(noise if one.clean or varies(parse(one.noise)) else parse(one.noise)) for one in found]

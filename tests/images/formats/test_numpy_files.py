@@ -108,7 +108,8 @@ def test_what_can_be_read_in_parts(tmp_path: Path) -> None:
         (np.zeros((9, 7)), True),
         (np.zeros((9, 7, 3)), True),
         (np.zeros((9, 7), ">f4"), False),
-        (np.zeros((1, 9, 7)), False),
+        (np.zeros((1, 9, 7)), True),
+        (np.zeros((9, 7, 3), order="F"), False),
     ):
         assert measure(npy(array)).parts == parts
     assert not measure(npz(a=np.zeros((9, 7)))).parts
