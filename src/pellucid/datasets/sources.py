@@ -26,6 +26,7 @@ from pellucid.images import (
     ValueRange,
     as_channels,
     check_axes,
+    files_of,
     fill_holes,
     find_range,
     guess_axes,
@@ -45,7 +46,7 @@ CACHE_BYTES = 2**29
 """Decoded images of a folder are kept in memory up to this many bytes, those that were used last."""
 
 PARTLY = 2**22
-"""Where a folder's images do not all fit in there, those of more bytes are read in parts, if their format allows it."""
+"""Where a folder's images do not all fit in there, files of more bytes are read in parts, if their format allows it."""
 
 CHECKED = 2**28
 """Pixels of a folder's files that are decoded at once, so that bad files are found before a training, not after it."""
@@ -261,7 +262,12 @@ class FileImages:
                 found.append(measure_pages(path, axes=axes))
             except PellucidError as error:
                 found.append(error)
-        self._fits = sum(size.bytes for sizes in found if isinstance(sizes, list) for size in sizes) <= CACHE_BYTES
+        self._stored = {  # bytes of each file's planes: they are decoded together, unless they are read in parts
+            path: sum(size.bytes for size in sizes)
+            for path, sizes in zip(paths, found, strict=True)
+            if isinstance(sizes, list)
+        }
+        self._fits = sum(self._stored.values()) <= CACHE_BYTES
         extents: dict[np.dtype[Any], Extent] = {}
         pixels = files = 0
         for place, (path, sizes) in enumerate(zip(paths, found, strict=True)):
@@ -336,7 +342,7 @@ class FileImages:
         """See `Images`."""
         path = self.paths[index]
         part = self._part(path, self._pages[index], self._sizes[index], rows, columns)
-        if self._in_parts(self._sizes[index]):  # others were filled when they were kept
+        if self._in_parts(path, self._sizes[index]):  # others were filled when they were kept
             part = fill_holes(part)[0]
         kind = kind_of(part.dtype)
         if kind not in self.ranges:  # in a file that was not decoded before
@@ -350,14 +356,14 @@ class FileImages:
     def kept(self, index: int) -> int:
         """See `Images`."""
         size = self._sizes[index]
-        return 0 if self._fits or self._in_parts(size) else size.bytes
+        return 0 if self._fits or self._in_parts(self.paths[index], size) else size.bytes
 
-    def _in_parts(self, size: Size) -> bool:
-        return size.parts and size.bytes > PARTLY and not self._fits
+    def _in_parts(self, path: Path, size: Size) -> bool:
+        return size.parts and self._stored[path] > PARTLY and not self._fits
 
     def _part(self, path: Path, page: int, size: Size, rows: slice, columns: slice) -> NDArray[Any]:
         """Return a part of an image in its own type; where all files fit in the cache, of the whole that is kept."""
-        if self._in_parts(size):
+        if self._in_parts(path, size):
             opened = self._opened(path, page=page)
             array, shape = None, opened.shape
         else:
@@ -380,7 +386,7 @@ class FileImages:
         """
         found: dict[np.dtype[Any], Extent] = {}
         for page, size in enumerate(sizes):
-            depth = max(1, _BAND // size.width) if self._in_parts(size) else size.height
+            depth = max(1, _BAND // size.width) if self._in_parts(path, size) else size.height
             for top in range(0, size.height, depth):
                 band = self._part(path, page, size, slice(top, top + depth), slice(None))
                 extent = Extent.of(band if band.ndim == 2 else band[..., : size.colours])
@@ -400,7 +406,7 @@ class FileImages:
 
     def content(self) -> Iterator[bytes]:
         """See `Images`; a file that cannot be read raises PellucidError."""
-        files = dict.fromkeys(self.paths)
+        files = [file for path in dict.fromkeys(self.paths) for file in files_of(path)]
         if any(self._pages):
             yield np.array(self._pages).tobytes()
         read = set(evenly(len(files), MANY).tolist())

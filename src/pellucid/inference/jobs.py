@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images import MARK, find_images
+from pellucid.images import find_images, holds_zarr, is_zarr, marked
 
 STANDARD = "-"
 """Stands for standard input where a file to read is named, and for standard output where one to write is."""
@@ -58,6 +58,7 @@ def plan(
     else:
         jobs = _from_files(inputs, output, recursive)
     sources = {Path(job.source).resolve() for job in jobs if job.source != STANDARD}
+    around = {folder for parent in {source.parent for source in sources} for folder in (parent, *parent.parents)}
     targets: set[Path] = set()
     kept = []
     for job in jobs:
@@ -69,6 +70,11 @@ def plan(
         if place in sources:
             raise PellucidError(
                 f"{one_line(target)} is an input; inputs are never replaced. Choose another place.", argument="output"
+            )
+        if place in around or not sources.isdisjoint(place.parents):  # a zarr is a folder
+            raise PellucidError(
+                f"{one_line(target)} and an input lie in each other; inputs are never changed. Choose another place.",
+                argument="output",
             )
         if place in targets:
             raise PellucidError(
@@ -82,6 +88,10 @@ def plan(
                 f"{one_line(target)} exists already. Replace it, leave it out, or choose another place.",
                 argument="overwrite skip_existing output",
             )
+        if target.is_dir() and not holds_zarr(target):
+            raise PellucidError(
+                f"{one_line(target)} is a folder of other files. Choose another place.", argument="output"
+            )
         kept.append(job)
     return kept
 
@@ -90,7 +100,7 @@ def _from_files(inputs: Sequence[str], output: str | None, recursive: bool) -> l
     found = [pair for name in inputs for pair in find_images(name, recursive=recursive).items()]
     if output == STANDARD and len(found) > 1:
         raise PellucidError(f"standard output takes one image, not {len(found):,}. Choose a folder.", argument="output")
-    single = len(found) == 1 and len(inputs) == 1 and not Path(inputs[0]).is_dir()
+    single = len(found) == 1 and len(inputs) == 1 and not _is_folder(Path(inputs[0]))
     jobs = [Job(path, _target(path, below, output, single)) for path, below in found]
     if output is not None:
         return jobs
@@ -98,11 +108,15 @@ def _from_files(inputs: Sequence[str], output: str | None, recursive: bool) -> l
     return [job for job in jobs if job.source not in made or str(job.source) in inputs]
 
 
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not is_zarr(path)
+
+
 def _target(path: Path, below: Path, output: str | None, single: bool) -> Path | str:
     if output is None:
-        return path.with_name(f"{path.stem}{MARK}{path.suffix}")
+        return marked(path)
     if output == STANDARD:
         return output
-    if single and not Path(output).is_dir() and not output.endswith(("/", os.sep)):
+    if single and not _is_folder(Path(output)) and not output.endswith(("/", os.sep)):
         return Path(output)
     return Path(output) / below

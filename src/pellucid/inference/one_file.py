@@ -19,12 +19,12 @@ from pellucid.images import (
     Picture,
     Scale,
     ValueRange,
-    fill_holes,
+    is_zarr,
     layout_of,
     read_picture,
     write_picture,
 )
-from pellucid.inference.denoiser import Denoise, Denoiser
+from pellucid.inference.denoiser import Denoise, Denoiser, denoise_plane
 from pellucid.inference.jobs import STANDARD, Job
 from pellucid.inference.memory import Budget
 from pellucid.inference.notes import Note, Notes
@@ -48,7 +48,7 @@ def denoise_file(
     ----------
     denoiser, limits, strict, axes : as in `denoise_files`
     job : the file to read and the file to write
-    budget : of memory, for a model; a file that can be streamed then is
+    budget : of memory, for a model; a file that can be streamed then is, and a zarr always
     durable : wait until the file is on disk
     report : called with the number of rows done, or of planes if there are several
 
@@ -58,15 +58,17 @@ def denoise_file(
         If the file cannot be read, is refused, or the result cannot be written.
     """
     notes = Notes(job.name, strict=strict)
-    if budget and isinstance(denoiser, Denoiser) and can_stream(job.source) and job.target != STANDARD:
-        denoise_stream(denoiser, Path(job.source), Path(job.target), budget, report, notes, axes)
+    source, target = Path(job.source), Path(job.target)
+    bounded = budget and isinstance(denoiser, Denoiser)
+    if (bounded or is_zarr(source)) and can_stream(source, target):
+        denoise_stream(denoiser, source, target, budget, report, notes, axes, durable=durable)
         return notes.all
     clean = _denoise_picture(denoiser, _read(job, limits or Limits(), axes), notes, report)
     if job.target == STANDARD:
         write_picture(sys.stdout.buffer, clean)
         sys.stdout.buffer.flush()
     else:
-        write_picture(job.target, clean, durable=durable)
+        write_picture(target, clean, durable=durable)
     return notes.all
 
 
@@ -81,7 +83,9 @@ def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: 
     notes.add(picture.form.notes)
     if not isinstance(denoiser, Denoiser):  # it has no card to compare with
         scales = _scales(picture, lambda dtype: None)
-        return replace(picture, pages=tuple(_filtered(denoiser, page, scales[page.dtype]) for page in picture.pages))
+        return replace(
+            picture, pages=tuple(denoise_plane(denoiser, page, scales[page.dtype]) for page in picture.pages)
+        )
     scales = _scales(picture, denoiser.known_range)
     for page in picture.pages:
         scale, (height, width) = scales[page.dtype], page.shape[:2]
@@ -99,12 +103,6 @@ def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: 
         if report and several:
             report(done)
     return replace(picture, pages=tuple(clean))
-
-
-def _filtered(denoise: Denoise, page: NDArray[Any], scale: Scale) -> NDArray[Any]:
-    filled, holes = fill_holes(page)
-    clean = scale.from_unit(denoise(scale.to_unit(filled)), filled)
-    return clean if holes is None else np.where(holes, page, clean)
 
 
 def _rows(page: NDArray[Any], begin: int, end: int) -> NDArray[Any]:

@@ -41,6 +41,13 @@ class ArrayForm:
         """The shape of one plane."""
         return tuple(self.shape[self.axes.index(letter)] for letter in "YXS" if letter in self.axes)
 
+    def sizes(self, *, parts: bool) -> list[Size]:
+        """Return the size of every plane; `parts`: whether it can be read in parts."""
+        height, width, *samples = self.plane
+        colours = 3 if samples and samples[0] > 2 else 1
+        number = math.prod(length for letter, length in zip(self.axes, self.shape, strict=True) if letter not in "YXS")
+        return [Size(height, width, colours, self.dtype.itemsize, parts)] * number
+
     def fits(self, pages: Sequence[NDArray[Any]]) -> bool:
         """Return whether an array of this shape can hold the pages."""
         held = math.prod(self.plane)
@@ -90,15 +97,11 @@ class Header(NamedTuple):
     form : how to write it
     columns_first : whether it is stored in Fortran's order
     offset : where its numbers begin
-    height, width, number : of its planes
     """
 
     form: ArrayForm
     columns_first: bool
     offset: int
-    height: int
-    width: int
-    number: int
 
     @property
     def end(self) -> int:
@@ -107,10 +110,8 @@ class Header(NamedTuple):
 
     def sizes(self, *, parts: bool) -> list[Size]:
         """Return the size of every plane; `parts`: whether the kind of file could be read in parts."""
-        length = dict(zip(self.form.axes, self.form.shape, strict=True)).get("S", 1)
         parts = parts and not self.columns_first and self.form.dtype.isnative
-        parts = parts and self.form.axes.endswith(("YX", "YXS"))
-        return [Size(self.height, self.width, 3 if length > 2 else 1, self.form.dtype.itemsize, parts)] * self.number
+        return self.form.sizes(parts=parts and self.form.axes.endswith(("YX", "YXS")))
 
 
 def check_header(name: str, start: bytes, limits: Limits, axes: str | None) -> Header:
@@ -122,6 +123,18 @@ def check_header(name: str, start: bytes, limits: Limits, axes: str | None) -> H
         If they are no header, or say that pellucid does not read it.
     """
     shape, columns_first, dtype, offset = parse_header(start)
+    form = check_array(name, shape, dtype, limits, axes)
+    return Header(form, columns_first, offset)
+
+
+def check_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], limits: Limits, axes: str | None) -> ArrayForm:
+    """Return the form of an array of images; without `axes`, they are guessed.
+
+    Raises
+    ------
+    PellucidError
+        If it holds no numbers, has other axes, or is larger than the limits.
+    """
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         what = "Python objects" if dtype.hasobject else f"the type {dtype}"
         raise unsupported(name, f"{what}; expected integers or floats of up to 64 bits")
@@ -137,7 +150,7 @@ def check_header(name: str, start: bytes, limits: Limits, axes: str | None) -> H
             argument="axes",
         )
     limits.check_size(name, width, height, before=(count - 1) * width * height)
-    return Header(ArrayForm(axes, shape, dtype), columns_first, offset, height, width, count)
+    return ArrayForm(axes, shape, dtype)
 
 
 def _header(source: Source, limits: Limits, axes: str | None) -> Header:
