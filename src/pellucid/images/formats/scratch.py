@@ -27,12 +27,15 @@ class Scratch:
     """
 
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any], strip: int) -> None:
-        self.shape, self.dtype, self._strip = shape, dtype, strip
+        self.shape, self.dtype, self._strip, self._folder = shape, dtype, strip, folder
         self._pixel = int(np.prod(shape[2:])) * dtype.itemsize
         try:
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed with its owner
         except OSError as error:
-            raise PellucidError(f"cannot write to {folder}: {error.strerror}. Choose another place.") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> PellucidError:
+        return PellucidError(f"cannot write to {self._folder}: {error.strerror or error}. Choose another place.")
 
     def close(self) -> None:
         """Delete the file."""
@@ -74,7 +77,10 @@ class Scratch:
             yield max(left, columns.start), min(left + wide, columns.stop), wide, offset
 
     def _put(self, offset: int, piece: NDArray[Any]) -> None:
-        self._file.seek(offset)
         view = np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data
-        while view:
-            view = view[self._file.write(view) :]
+        try:
+            self._file.seek(offset)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise self._failed(error) from error

@@ -98,7 +98,7 @@ class Volume:
         """What it holds in memory at once, at the most, while a slab is read or written, in bytes."""
         array = self.image.array
         unit, chunk = (math.prod(shape) * self.dtype.itemsize for shape in (array.units, array.chunks))
-        return 4 * unit + 2 * max(chunk, _TOGETHER)
+        return 4 * max(unit, _TOGETHER) + 2 * max(chunk, _TOGETHER)
 
     def slabs(self) -> Iterator[list[int]]:
         """Yield the planes that are written together, by their numbers."""
@@ -130,11 +130,12 @@ class Volume:
     def _decode(self, chunk: tuple[int, ...]) -> NDArray[Any]:
         """Read a chunk, (planes, height, width) or (planes, height, width, samples)."""
         layout = self._layout
-        return self._read(
+        return self.read(
             tuple(slice(at * step, (at + 1) * step) for at, step in zip(chunk, layout.chunks, strict=True))
         )
 
-    def _read(self, box: Box) -> NDArray[Any]:
+    def read(self, box: Box) -> NDArray[Any]:
+        """Read a part of all planes in a box: its ends along the counting axes, of rows and of columns."""
         with decoding(one_line(self.path)):
             return self._layout.to_planes(np.asarray(self._array[self._layout.region(box)]))
 
@@ -156,7 +157,6 @@ class _Layout:
         )
         self.lengths = self.shape[:-2]
         self.number = math.prod(self.lengths)
-        self._samples = "S" in axes
 
     def slabs(self, step: tuple[int, ...]) -> Iterator[Box]:
         """Yield the slabs of planes of chunks of a shape."""
@@ -211,14 +211,17 @@ def boxes(shape: Sequence[int], step: Sequence[int]) -> Iterator[Box]:
     yield from itertools.product(*parts)
 
 
+def widened(step: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
+    """Return the shape of as many boxes side by side as are handled together."""
+    return *step[:-1], step[-1] * max(1, _TOGETHER // (math.prod(step) * dtype.itemsize))
+
+
 class Unpacked:
     """The planes of a volume, read row by row from the scratch file of the slab that was asked for last."""
 
     def __init__(self, volume: Volume, layout: _Layout, folder: Path) -> None:
         self._volume, self._layout = volume, layout
-        high, wide = layout.chunks[-2:]
-        bytes_of = math.prod(volume.image.array.chunks) * volume.dtype.itemsize
-        self._step = (high, wide * max(1, _TOGETHER // bytes_of))
+        self._step = widened(layout.chunks, volume.dtype)[-2:]
         self._scratch = Scratch(folder, volume.plane, volume.dtype, self._step[1])
         self._slab: Box | None = None
 
@@ -235,7 +238,7 @@ class Unpacked:
             self._slab = None
             for part in boxes(layout.shape[-2:], self._step):
                 rows, columns = part
-                for plane, piece in enumerate(self._volume._read((*slab, rows, columns))):
+                for plane, piece in enumerate(self._volume.read((*slab, rows, columns))):
                     self._scratch.write(plane, rows.start, columns.start, piece)
             self._slab = slab
         width = layout.shape[-1]
@@ -255,7 +258,8 @@ class Copy:
         self._target = target
         copy_metadata(volume.image, target)
         self._array = _open(self._place(volume.image.array), "r+")
-        self._scratch = Scratch(target.parent, volume.plane, volume.dtype, self._layout.units[-1])
+        self._step = widened(self._layout.units, volume.dtype)[-2:]
+        self._scratch = Scratch(target.parent, volume.plane, volume.dtype, self._step[1])
         # Zarr writes in a thread of its own, which Ctrl-C does not reach: whoever leaves waits for it, here.
         self._writer = ThreadPoolExecutor(1)
 
@@ -277,7 +281,7 @@ class Copy:
         """Write the slab at hand, whose planes have these numbers."""
         layout = self._layout
         slab = layout.slab_at(layout.place_of(pages[0]), layout.units)
-        for rows, columns in boxes(layout.shape[-2:], layout.units[-2:]):
+        for rows, columns in boxes(layout.shape[-2:], self._step):
             across, along = range(rows.start, rows.stop), range(columns.start, columns.stop)
             block = np.stack([self._scratch.read(plane, across, along) for plane in range(len(pages))])
             self._write(self._array, layout.region((*slab, rows, columns)), layout.from_planes(block, slab))
@@ -291,9 +295,10 @@ class Copy:
         for level in self._image.levels:
             below = _open(self._place(level), "r+")
             factors = [2 if large != small else 1 for large, small in zip(above.shape, below.shape, strict=True)]
-            for unit in boxes(below.shape, level.units):
-                block = np.empty([part.stop - part.start for part in unit], level.form.dtype)
-                for inner in boxes(block.shape, level.chunks):
+            dtype = level.form.dtype
+            for unit in boxes(below.shape, widened(level.units, dtype)):
+                block = np.empty([part.stop - part.start for part in unit], dtype)
+                for inner in boxes(block.shape, widened(level.chunks, dtype)):
                     source = tuple(
                         slice((part.start + piece.start) * factor, (part.start + piece.stop) * factor)
                         for part, piece, factor in zip(unit, inner, factors, strict=True)
