@@ -63,6 +63,8 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False, follow
 
 def marked(path: Path) -> Path:
     """Return the name of the output that is written beside an input; `.ome` stays with the ending."""
+    if path.suffix.lower() != ".zarr" and is_zarr(path):  # which has no ending
+        return path.with_name(f"{path.name}{MARK}.zarr")
     stem, ome = (path.stem[:-4], path.stem[-4:]) if path.stem.lower().endswith(".ome") else (path.stem, "")
     return path.with_name(f"{stem}{MARK}{ome}{path.suffix}")
 

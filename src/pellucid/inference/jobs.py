@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pellucid.common import PellucidError, one_line
@@ -59,6 +60,7 @@ def plan(
         jobs = _from_files(inputs, output, recursive)
     sources = {Path(job.source).resolve() for job in jobs if job.source != STANDARD}
     around = {folder for parent in {source.parent for source in sources} for folder in (parent, *parent.parents)}
+    in_zarr = cache(lambda folder: any(map(holds_zarr, (folder, *folder.parents))))  # mostly it is the same folder
     targets: set[Path] = set()
     kept = []
     for job in jobs:
@@ -71,10 +73,10 @@ def plan(
             raise PellucidError(
                 f"{one_line(target)} is an input; inputs are never replaced. Choose another place.", argument="output"
             )
-        if place in around or not sources.isdisjoint(place.parents):  # a zarr is a folder
+        if place in around or in_zarr(place.parent):
+            where = "holds an input" if place in around else "lies inside of a zarr"
             raise PellucidError(
-                f"{one_line(target)} and an input lie in each other; inputs are never changed. Choose another place.",
-                argument="output",
+                f"{one_line(target)} {where}, which is never changed. Choose another place.", argument="output"
             )
         if place in targets:
             raise PellucidError(
