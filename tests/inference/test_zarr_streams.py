@@ -183,9 +183,9 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss differs elsewhere")
 @pytest.mark.parametrize("kind", ["tiff", "zarr"])
 def test_memory_does_not_grow_with_the_volume(kind: str) -> None:
-    """The measurement itself, of 100 MB; the libraries take about 100 MB."""
+    """The measurement itself: 60 MB in and 60 MB out would not fit beside the libraries, which take 85 MB."""
     script = Path(__file__).parents[2] / "benchmarks" / "streams.py"
-    line = [sys.executable, script, "--kinds", kind, "--megabytes", "100", "--memory", "180MB", "-m", VALID]
+    line = [sys.executable, script, "--kinds", kind, "--megabytes", "60", "--memory", "180MB", "-m", VALID]
     done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=280)
     cells = done.stdout.splitlines()[-1].split("|")
     assert 60 < float(cells[2].split()[0]) <= 180

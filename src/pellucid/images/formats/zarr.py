@@ -25,6 +25,7 @@ from pellucid.images.formats.source import Source, decoding
 from pellucid.images.formats.zarr_metadata import ZarrArray, ZarrImage, copy_metadata, image_of
 
 _TOGETHER = 2**22  # bytes of small chunks that are read together: each call of zarr takes milliseconds
+_OWN = 2**24  # bytes that zarr's threads take besides what they work on
 _CACHED = 2**25  # bytes of chunks that are kept for windows
 
 Box = tuple[slice, ...]
@@ -98,7 +99,7 @@ class Volume:
         """What it holds in memory at once, at the most, while a slab is read or written, in bytes."""
         array = self.image.array
         unit, chunk = (math.prod(shape) * self.dtype.itemsize for shape in (array.units, array.chunks))
-        return 4 * max(unit, _TOGETHER) + 2 * max(chunk, _TOGETHER)
+        return _OWN + 4 * max(unit, _TOGETHER) + 10 * max(chunk, _TOGETHER // 4)
 
     def slabs(self) -> Iterator[list[int]]:
         """Yield the planes that are written together, by their numbers."""
@@ -211,9 +212,14 @@ def boxes(shape: Sequence[int], step: Sequence[int]) -> Iterator[Box]:
     yield from itertools.product(*parts)
 
 
-def widened(step: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
-    """Return the shape of as many boxes side by side as are handled together."""
-    return *step[:-1], step[-1] * max(1, _TOGETHER // (math.prod(step) * dtype.itemsize))
+def shifted(box: Box, begins: Sequence[int]) -> Box:
+    """Return a box that begins elsewhere."""
+    return tuple(slice(begin + part.start, begin + part.stop) for begin, part in zip(begins, box, strict=True))
+
+
+def widened(step: tuple[int, ...], dtype: np.dtype[Any], most: int = _TOGETHER) -> tuple[int, ...]:
+    """Return the shape of as many boxes side by side as are handled together, of about `most` bytes."""
+    return *step[:-1], step[-1] * max(1, most // (math.prod(step) * dtype.itemsize))
 
 
 class Unpacked:
@@ -291,30 +297,44 @@ class Copy:
 
     def finish(self) -> None:
         """Make the smaller levels of the pyramid, each the mean of the one above."""
-        above = self._array
-        for level in self._image.levels:
-            below = _open(self._place(level), "r+")
-            factors = [2 if large != small else 1 for large, small in zip(above.shape, below.shape, strict=True)]
-            dtype = level.form.dtype
-            for unit in boxes(below.shape, widened(level.units, dtype)):
+        arrays = (self._image.array, *self._image.levels)
+        for large, small in itertools.pairwise(arrays):
+            above, below = _open(self._place(large)), _open(self._place(small), "r+")
+            dtype, shape = small.form.dtype, small.form.shape
+            factors = [2 if length != half else 1 for length, half in zip(large.form.shape, shape, strict=True)]
+            for unit in boxes(shape, widened(small.units, dtype)):
                 block = np.empty([part.stop - part.start for part in unit], dtype)
-                for inner in boxes(block.shape, widened(level.chunks, dtype)):
+                for inner in boxes(block.shape, widened(small.chunks, dtype, _TOGETHER // 4)):
                     source = tuple(
-                        slice((part.start + piece.start) * factor, (part.start + piece.stop) * factor)
-                        for part, piece, factor in zip(unit, inner, factors, strict=True)
+                        slice(part.start * factor, min(part.stop * factor, length))
+                        for part, factor, length in zip(
+                            shifted(inner, [part.start for part in unit]), factors, large.form.shape, strict=True
+                        )
                     )
-                    block[inner] = mean(np.asarray(above[source]), factors)
+                    halve(_part(above, source, large.chunks), block[inner], factors)
                 self._write(below, unit, block)
-            above = below
 
 
-def mean(block: NDArray[Any], factors: Sequence[int]) -> NDArray[Any]:
-    """Return the mean of each two neighbours along the axes whose factor is 2; the last of an odd number stays."""
-    values: NDArray[Any] = block.astype(np.float32 if block.dtype.itemsize <= 2 else np.float64)
-    for axis, factor in enumerate(factors):
-        if factor == 2:
-            even, odd = (values.take(range(begin, values.shape[axis], 2), axis) for begin in (0, 1))
-            values = even
-            pairs = values[(*[slice(None)] * axis, slice(odd.shape[axis]))]
-            pairs[...] = (pairs + odd) / 2
-    return (values if block.dtype.kind == "f" else np.rint(values)).astype(block.dtype)
+def _part(array: Any, region: Box, chunks: tuple[int, ...]) -> NDArray[Any]:
+    """Read a part of an array of zarr, which would decode ten chunks at a time, chunk by chunk."""
+    block = np.empty([part.stop - part.start for part in region], array.dtype)
+    for piece in boxes(block.shape, widened(chunks, block.dtype)):
+        block[piece] = array[shifted(piece, [part.start for part in region])]
+    return block
+
+
+def halve(block: NDArray[Any], result: NDArray[Any], factors: Sequence[int]) -> None:
+    """Fill an array with the means of each two neighbours along the axes whose factor is 2.
+
+    The last of an odd number stays as it is, or is left out, as the length of `result` wants it.
+    """
+    for part in boxes(result.shape, [1] * (result.ndim - 2) + list(result.shape[-2:])):  # floats take more memory
+        source = tuple(slice(one.start * factor, one.stop * factor) for one, factor in zip(part, factors, strict=True))
+        values: NDArray[Any] = block[source].astype(np.float32 if block.dtype.itemsize <= 2 else np.float64)
+        for axis, factor in enumerate(factors):
+            if factor == 2:
+                even, odd = (values.take(range(begin, values.shape[axis], 2), axis) for begin in (0, 1))
+                pairs = even[(*[slice(None)] * axis, slice(odd.shape[axis]))]
+                pairs[...] = (pairs + odd) / 2
+                values = even
+        result[part] = values if block.dtype.kind == "f" else np.rint(values)
