@@ -19,17 +19,20 @@ from pellucid.datasets.labels import Labels
 from pellucid.images import (
     Extent,
     Image,
+    Limits,
     Ranges,
     Scale,
     Size,
     Told,
     ValueRange,
+    Volume,
     as_channels,
     check_axes,
     files_of,
     fill_holes,
     find_range,
     guess_axes,
+    is_zarr,
     kind_of,
     measure_pages,
     needs_look,
@@ -254,6 +257,7 @@ class FileImages:
         axes: str | None = None,
         checked: int = CHECKED_FILES,
     ) -> None:
+        self._axes = axes
         self._cache, self._opened = _Cache(axes), lru_cache(_OPENED)(partial(open_rows, axes=axes))
         self._told, self.ranges = value_range, dict[str, ValueRange]()
         found: list[list[Size] | PellucidError] = []
@@ -377,7 +381,7 @@ class FileImages:
         return np.invert(part) if opened.inverted else part
 
     def _look(self, path: Path, sizes: Sequence[Size], extents: dict[np.dtype[Any], Extent]) -> None:
-        """Decode a file, band by band where it is read in parts, and note which values occur.
+        """Decode a file, in parts where it is read so, and note which values occur.
 
         Raises
         ------
@@ -385,14 +389,24 @@ class FileImages:
             If it is damaged.
         """
         found: dict[np.dtype[Any], Extent] = {}
+        for part, colours in self._all_parts(path, sizes):
+            extent = Extent.of(part[..., :colours] if colours else part)
+            found[part.dtype] = found[part.dtype] | extent if part.dtype in found else extent
+        for dtype, extent in found.items():
+            extents[dtype] = extents[dtype] | extent if dtype in extents else extent
+
+    def _all_parts(self, path: Path, sizes: Sequence[Size]) -> Iterator[tuple[NDArray[Any], int]]:
+        """Yield the values of a file, each once, and how many samples of a pixel are colours; 0 if it has one value."""
+        if self._in_parts(path, sizes[0]) and is_zarr(path):  # whose planes share chunks
+            volume = Volume(path, Limits(), self._axes)
+            for block in volume.blocks():
+                yield block, sizes[0].colours if len(volume.plane) == 3 else 0
+            return
         for page, size in enumerate(sizes):
             depth = max(1, _BAND // size.width) if self._in_parts(path, size) else size.height
             for top in range(0, size.height, depth):
                 band = self._part(path, page, size, slice(top, top + depth), slice(None))
-                extent = Extent.of(band if band.ndim == 2 else band[..., : size.colours])
-                found[band.dtype] = found[band.dtype] | extent if band.dtype in found else extent
-        for dtype, extent in found.items():
-            extents[dtype] = extents[dtype] | extent if dtype in extents else extent
+                yield band, size.colours if band.ndim == 3 else 0
 
     def subset(self, indices: NDArray[np.intp]) -> FileImages:
         """See `Images`."""

@@ -106,6 +106,10 @@ class Volume:
         for slab in self._layout.slabs(self._layout.units):
             yield self._layout.planes_of(slab)
 
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """Yield all of it once, in blocks of chunks: (planes, height, width) or (planes, height, width, samples)."""
+        yield from map(self.read, boxes(self._layout.shape, widened(self._layout.chunks, self.dtype)))
+
     def window(self, page: int, rows: range, columns: range) -> NDArray[Any]:
         """Return a part of a plane; some chunks are kept."""
         layout = self._layout
