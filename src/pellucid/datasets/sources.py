@@ -271,7 +271,8 @@ class FileImages:
             for path, sizes in zip(paths, found, strict=True)
             if isinstance(sizes, list)
         }
-        self._fits = sum(self._stored.values()) <= CACHE_BYTES
+        whole = [sum(size.height * size.width for size in sizes) for sizes in found if isinstance(sizes, list)]
+        self._fits = sum(self._stored.values()) <= CACHE_BYTES and max(whole, default=0) <= Limits().pixels
         extents: dict[np.dtype[Any], Extent] = {}
         pixels = files = 0
         for place, (path, sizes) in enumerate(zip(paths, found, strict=True)):
@@ -398,7 +399,7 @@ class FileImages:
     def _all_parts(self, path: Path, sizes: Sequence[Size]) -> Iterator[tuple[NDArray[Any], int]]:
         """Yield the values of a file, each once, and how many samples of a pixel are colours; 0 if it has one value."""
         if self._in_parts(path, sizes[0]) and is_zarr(path):  # whose planes share chunks
-            volume = Volume(path, Limits(), self._axes)
+            volume = Volume(path, self._axes)
             for block in volume.blocks():
                 yield block, sizes[0].colours if len(volume.plane) == 3 else 0
             return

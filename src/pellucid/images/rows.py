@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError
 from pellucid.images.axes import guess_axes
 from pellucid.images.contract import layout_of
-from pellucid.images.formats import npy, tiff
+from pellucid.images.formats import npy, tiff, zarr
 from pellucid.images.formats.npy import LONGEST_HEADER, parse_header
 from pellucid.images.formats.picture import Limits
 from pellucid.images.formats.source import open_source
@@ -70,8 +70,9 @@ def open_rows(path: Path, limits: Limits = _LIMITS, *, page: int = 0, axes: str 
             npy.size(source, limits, axes)
             return NpyRows(path, page, axes)
         if source.kind == "ZARR":
+            zarr.size(source, limits, axes)
             state = path.stat()
-            return ZarrRows(_volume(path, limits, axes, (state.st_ino, state.st_mtime_ns)), page)
+            return ZarrRows(_volume(path, axes, (state.st_ino, state.st_mtime_ns)), page)
         if source.kind != "TIFF":
             raise PellucidError(
                 f"{source.name} is {source.kind}; expected TIFF, .npy or zarr, of which parts can be read.",
@@ -309,9 +310,9 @@ class ZarrRows:
 
 
 @lru_cache(_VOLUMES)
-def _volume(path: Path, limits: Limits, axes: str | None, stamp: tuple[int, int]) -> Volume:
+def _volume(path: Path, axes: str | None, stamp: tuple[int, int]) -> Volume:
     """Open a zarr once for all its planes; `stamp` tells another one of the same name."""
-    return Volume(path, limits, axes)
+    return Volume(path, axes)
 
 
 def _ranges(shape: tuple[int, ...], rows: slice, columns: slice) -> tuple[range, range]:

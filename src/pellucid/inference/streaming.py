@@ -78,7 +78,7 @@ class Planes(Sequence[Rows]):
     def __init__(self, path: Path, folder: Path, axes: str | None = None) -> None:
         self.path, self._axes = path, axes
         self.sizes = measure_pages(path, LIMITS, axes=axes)
-        self.volume = Volume(path, LIMITS, axes) if is_zarr(path) else None
+        self.volume = Volume(path, axes) if is_zarr(path) else None
         self._unpacked = self.volume.unpacked(folder) if self.volume else None
 
     def __enter__(self) -> Planes:

@@ -12,7 +12,6 @@ import pytest
 
 from pellucid.common import PellucidError
 from pellucid.images import Volume, find_images, measure_pages, open_rows, other_files, read_picture, write_picture
-from pellucid.images.formats.picture import Limits
 from zarrs import write_ome, zarr
 
 RNG = np.random.default_rng(0)
@@ -46,7 +45,7 @@ def test_planes_are_pages_however_they_are_stored(version: int, layout: str, tmp
         rows = open_rows(tmp_path / "a.ome.zarr", page=page)
         for window in ((slice(None), slice(None)), (slice(9, 41), slice(13, 45)), (slice(49, 90), slice(69, 90))):
             assert np.array_equal(rows.window(*window), planes[page][window])
-    unpacked = Volume(tmp_path / "a.ome.zarr", Limits()).unpacked(tmp_path)
+    unpacked = Volume(tmp_path / "a.ome.zarr").unpacked(tmp_path)
     for page in (0, 7, 8, 23, 1):
         assert np.array_equal(unpacked.rows(page, 5, 33), planes[page][5:33])
     unpacked.close()
@@ -152,6 +151,14 @@ def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(PellucidError, match=r"not supported: OME-Zarr needs the extra pellucid\[zarr\]"):
         measure_pages(tmp_path / "a.zarr")
+
+
+def test_a_volume_may_be_larger_than_what_is_read_whole(tmp_path: Path) -> None:
+    zarr.create_array(str(tmp_path / "a.zarr"), shape=(1000, 2000, 2000), chunks=(8, 256, 256), dtype="u2")
+    assert len(measure_pages(tmp_path / "a.zarr")) == 1000
+    assert not open_rows(tmp_path / "a.zarr", page=999).window(slice(0, 9), slice(0, 9)).any()
+    with pytest.raises(PellucidError, match="more than the limit"):
+        read_picture(tmp_path / "a.zarr")
 
 
 def test_other_images_are_not_written_as_zarr(tmp_path: Path) -> None:

@@ -41,12 +41,21 @@ class ArrayForm:
         """The shape of one plane."""
         return tuple(self.shape[self.axes.index(letter)] for letter in "YXS" if letter in self.axes)
 
+    @property
+    def number(self) -> int:
+        """How many planes there are."""
+        return math.prod(length for letter, length in zip(self.axes, self.shape, strict=True) if letter not in "YXS")
+
     def sizes(self, *, parts: bool) -> list[Size]:
         """Return the size of every plane; `parts`: whether it can be read in parts."""
         height, width, *samples = self.plane
         colours = 3 if samples and samples[0] > 2 else 1
-        number = math.prod(length for letter, length in zip(self.axes, self.shape, strict=True) if letter not in "YXS")
-        return [Size(height, width, colours, self.dtype.itemsize, parts)] * number
+        return [Size(height, width, colours, self.dtype.itemsize, parts)] * self.number
+
+    def check_size(self, name: str, limits: Limits) -> None:
+        """Raise PellucidError, which calls the array `name`, if it is larger than the limits."""
+        height, width = self.plane[:2]
+        limits.check_size(name, width, height, before=(self.number - 1) * width * height)
 
     def fits(self, pages: Sequence[NDArray[Any]]) -> bool:
         """Return whether an array of this shape can hold the pages."""
@@ -123,17 +132,18 @@ def check_header(name: str, start: bytes, limits: Limits, axes: str | None) -> H
         If they are no header, or say that pellucid does not read it.
     """
     shape, columns_first, dtype, offset = parse_header(start)
-    form = check_array(name, shape, dtype, limits, axes)
+    form = check_array(name, shape, dtype, axes)
+    form.check_size(name, limits)
     return Header(form, columns_first, offset)
 
 
-def check_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], limits: Limits, axes: str | None) -> ArrayForm:
+def check_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str | None) -> ArrayForm:
     """Return the form of an array of images; without `axes`, they are guessed.
 
     Raises
     ------
     PellucidError
-        If it holds no numbers, has other axes, or is larger than the limits.
+        If it holds no numbers, has other axes, or too many planes.
     """
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         what = "Python objects" if dtype.hasobject else f"the type {dtype}"
@@ -141,16 +151,15 @@ def check_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], limits:
     if axes is None:
         axes = guess_axes(shape, name)
     check_axes(axes, shape, name)
-    height, width = shape[axes.index("Y")], shape[axes.index("X")]
-    count = math.prod(length for letter, length in zip(axes, shape, strict=True) if letter not in "YXS")
-    if count > _MOST_PLANES:
+    form = ArrayForm(axes, shape, dtype)
+    if form.number > _MOST_PLANES:
+        height, width = form.plane[:2]
         raise PellucidError(
-            f"{name} has {count} planes of {width}x{height} pixels ({axes}); expected at most {_MOST_PLANES}. "
+            f"{name} has {form.number} planes of {width}x{height} pixels ({axes}); expected at most {_MOST_PLANES}. "
             "Name its axes, or cut it up.",
             argument="axes",
         )
-    limits.check_size(name, width, height, before=(count - 1) * width * height)
-    return ArrayForm(axes, shape, dtype)
+    return form
 
 
 def _header(source: Source, limits: Limits, axes: str | None) -> Header:

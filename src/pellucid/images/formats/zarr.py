@@ -34,22 +34,25 @@ Box = tuple[slice, ...]
 
 def size(source: Source, limits: Limits, axes: str | None = None) -> list[Size]:
     """Return the size of every plane from the metadata."""
-    return _image(source.path, source.name, limits, axes).array.form.sizes(parts=True)
+    form = _image(source.path, source.name, axes).array.form
+    limits.check_size(source.name, form.plane[1], form.plane[0])  # planes are read one by one
+    return form.sizes(parts=True)
 
 
 def read(source: Source, limits: Limits, axes: str | None = None) -> Picture:
     """Read every plane."""
-    image = _image(source.path, source.name, limits, axes)
+    image = _image(source.path, source.name, axes)
+    image.array.form.check_size(source.name, limits)
     with decoding(source.name):
         values = np.asarray(_open(image.array.path)[...])
     return picture(values, image.array.form, "ZARR")
 
 
-def _image(path: Path | None, name: str, limits: Limits, axes: str | None) -> ZarrImage:
+def _image(path: Path | None, name: str, axes: str | None) -> ZarrImage:
     assert path is not None
     wanted("zarr", name, "OME-Zarr", "zarr")
     with decoding(name):
-        return image_of(path, name, limits, axes)
+        return image_of(path, name, axes)
 
 
 def _open(path: Path, mode: str = "r") -> Any:
@@ -77,12 +80,12 @@ class Volume:
     Raises
     ------
     PellucidError
-        If it is not such a folder, damaged, or larger than the limits.
+        If it is not such a folder, or damaged.
     """
 
-    def __init__(self, path: Path, limits: Limits, axes: str | None = None) -> None:
+    def __init__(self, path: Path, axes: str | None = None) -> None:
         self.path = path
-        self.image = _image(path, one_line(path), limits, axes)
+        self.image = _image(path, one_line(path), axes)
         array = self.image.array
         self.plane, self.dtype = array.form.plane, array.form.dtype
         self._layout = _Layout(array)

@@ -21,7 +21,6 @@ import numpy as np
 
 from pellucid.common import PellucidError, one_line
 from pellucid.images.formats.npy import ArrayForm, check_array
-from pellucid.images.formats.picture import Limits
 from pellucid.images.formats.source import unsupported
 
 _LONGEST = 2**24  # bytes of a file of metadata
@@ -86,7 +85,7 @@ class ZarrImage:
     notes: tuple[str, ...] = ()
 
 
-def image_of(folder: Path, name: str, limits: Limits, axes: str | None) -> ZarrImage:
+def image_of(folder: Path, name: str, axes: str | None) -> ZarrImage:
     """Find the image in a folder of zarr.
 
     Parameters
@@ -105,7 +104,7 @@ def image_of(folder: Path, name: str, limits: Limits, axes: str | None) -> ZarrI
     if node is None:
         raise unsupported(name, "it is a folder without zarr metadata", "Name the folder in which they are.")
     if node.is_array:
-        return ZarrImage(folder, _array(node, name, limits, axes))
+        return ZarrImage(folder, _array(node, name, axes))
     ome = node.attributes.get("ome", node.attributes)
     _refuse_others(ome, name)
     if not ome.get("multiscales"):
@@ -119,7 +118,7 @@ def image_of(folder: Path, name: str, limits: Limits, axes: str | None) -> ZarrI
         found = _node(folder / _inner(dataset["path"]))
         if found is None or not found.is_array:
             raise ValueError(f"its level {one_line(dataset['path'])} is missing")
-        arrays.append(_array(found, name, limits, letters))
+        arrays.append(_array(found, name, letters))
     levels = []
     for above, below in itertools.pairwise(arrays):
         if not halved(above.form, below.form):
@@ -222,7 +221,7 @@ def _inner(path: str) -> PurePosixPath:
     return inner
 
 
-def _array(node: Node, name: str, limits: Limits, axes: str | None) -> ZarrArray:
+def _array(node: Node, name: str, axes: str | None) -> ZarrArray:
     values = node.metadata
     shape = _lengths(values["shape"], least=0)
     if values["zarr_format"] == 3:
@@ -244,7 +243,7 @@ def _array(node: Node, name: str, limits: Limits, axes: str | None) -> ZarrArray
         raise ValueError("its chunks have other axes than its shape")
     if math.prod(units) * dtype.itemsize > _LARGEST:
         raise PellucidError(f"{name} has chunks of {units} pixels; expected at most {_LARGEST} bytes. Cut them up.")
-    return ZarrArray(node.path, check_array(name, shape, dtype.newbyteorder("="), limits, axes), chunks, units)
+    return ZarrArray(node.path, check_array(name, shape, dtype.newbyteorder("="), axes), chunks, units)
 
 
 def _lengths(values: Any, least: int = 1) -> tuple[int, ...]:
