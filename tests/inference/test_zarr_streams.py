@@ -77,6 +77,8 @@ def test_a_plain_array_and_a_filter(tmp_path: Path, command: Command) -> None:
     np.save(tmp_path / "a.npy", array)
     for name in ("a.zarr", "a.npy"):
         assert command("denoise", name, "--axes", "YZX", "-m", "median:3").returncode == 0
+    noted = command("denoise", "a.zarr", "--axes", "YZX", "--overwrite", "-m", "median:3").stderr
+    assert "no numbers (NaN) stay as they are (1 of 7,380)" in noted
     result = zarr.open_array(str(tmp_path / "a.denoised.zarr"), mode="r")
     assert np.array_equal(result[...], np.load(tmp_path / "a.denoised.npy"), equal_nan=True)
     assert dict(result.attrs) == {"a": 1}

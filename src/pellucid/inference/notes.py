@@ -83,8 +83,13 @@ class Notes:
 
     def holes(self, page: NDArray[Any]) -> None:
         """Note how many values of an image are no numbers."""
-        if page.dtype.kind == "f" and (count := page.size - int(np.isfinite(page).sum())):
-            self._once(Note("values that are no numbers (NaN) stay as they are", f"{count:,} of {page.size:,}"))
+        if page.dtype.kind == "f":
+            self.missing(page.size - int(np.isfinite(page).sum()), page.size)
+
+    def missing(self, count: int, size: int) -> None:
+        """Note the same of a file whose values were counted."""
+        if count:
+            self._once(Note("values that are no numbers (NaN) stay as they are", f"{count:,} of {size:,}"))
 
     def _once(self, note: Note) -> None:
         if all(known.text != note.text for known in self._notes):

@@ -134,9 +134,17 @@ def denoise_stream(
         held = planes.volume.held if planes.volume else 0
         tiling = budget.tiling(lambda tiling: held + _band_bytes(largest, tiling)) if budget else None
         known = denoiser.known_range(largest.dtype) if isinstance(denoiser, Denoiser) else None
-        scale = Scale.by(largest.dtype, lambda: reduce(operator.or_, map(_extent, planes)), known)
+        looked: list[Extent] = []
+
+        def look() -> Extent:
+            looked.append(reduce(operator.or_, map(_extent, planes)))
+            return looked[0]
+
+        scale = Scale.by(largest.dtype, look, known)
         if notes:
             _note(notes, denoiser, planes, largest, scale)
+            for extent in looked:
+                notes.missing(extent.holes, sum(size.bytes for size in planes.sizes) // largest.dtype.itemsize)
         alone = len(planes) == 1
         bands = partial(_bands, denoiser, tiling=tiling, scale=scale, report=report if alone else None)
         with atomic(target, durable=durable) as temporary:
