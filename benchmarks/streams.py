@@ -59,14 +59,14 @@ def write_zarr(path: Path, count: int) -> None:
     ]
     ome = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
     group = zarr.open_group(str(path), mode="w", attributes={"ome": ome})
-    depth = -(-count // 2)
+    depth = count // 2
     levels = [
         group.create_array(
             str(level), shape=(2, depth, SIDE >> level, SIDE >> level), chunks=(1, 8, 256, 256), dtype=np.uint16
         )
         for level in range(3)
     ]
-    drawn = planes(2 * depth)
+    drawn = planes(count)
     for channel in range(2):
         for begin in range(0, depth, 8):
             slab = np.stack([next(drawn) for _ in range(begin, min(begin + 8, depth))])
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--folder", type=Path, help="where to put input and output (default: a temporary folder)")
     options = parser.parse_args()
-    count = max(1, round(options.megabytes * 1e6 / (2 * SIDE**2)))
+    count = 2 * max(1, round(options.megabytes * 1e6 / (4 * SIDE**2)))  # of two channels
     model = options.model.resolve()
     print(f"promised {parse_size(options.memory) / 1e6:.0f} MB")
     print("| file | peak memory | denoised | rate | plain copy |\n|---|---|---|---|---|")

@@ -210,7 +210,7 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pellucid.images.formats.zarr.Copy.write", full)
+    monkeypatch.setattr("pellucid.images.formats.zarr.ZarrCopy.write", full)
     with pytest.raises(PellucidError, match=r"cannot write .*b\.zarr: No space left"):
         denoise_stream(Denoiser(VALID), tmp_path / "a.zarr", tmp_path / "b.zarr")
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]

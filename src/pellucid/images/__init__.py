@@ -33,7 +33,7 @@ from pellucid.images.formats import (
     write_picture,
 )
 from pellucid.images.formats.tiff import page_options
-from pellucid.images.formats.zarr import Copy, Volume
+from pellucid.images.formats.zarr import Volume, ZarrCopy
 from pellucid.images.geometry import as_channels, middle, turned, turned_back
 from pellucid.images.rows import NpyRows, Rows, TiffRows, ZarrRows, open_rows, tiff_form
 from pellucid.images.values import (
@@ -57,7 +57,6 @@ __all__ = [
     "SUFFIXES",
     "UNIT",
     "WRITTEN_AS",
-    "Copy",
     "Extent",
     "Form",
     "Image",
@@ -73,6 +72,7 @@ __all__ = [
     "Told",
     "ValueRange",
     "Volume",
+    "ZarrCopy",
     "ZarrRows",
     "as_channels",
     "camera_white",

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from pellucid.common import Report, atomic
 from pellucid.domain import MEMORY, SIDE, Finding, check_rows
 from pellucid.images import (
-    Copy,
     Extent,
     Limits,
     NpyRows,
@@ -27,6 +26,7 @@ from pellucid.images import (
     Scale,
     TiffRows,
     Volume,
+    ZarrCopy,
     ZarrRows,
     fill_holes,
     is_zarr,
@@ -262,7 +262,7 @@ def _write_zarr(target: Path, planes: Planes, bands: Any) -> Iterator[int]:
     volume = planes.volume
     assert volume
     done = 0
-    with Copy(volume, target) as result:
+    with ZarrCopy(volume, target) as result:
         for pages in volume.slabs():
             for plane, page in enumerate(pages):
                 top = 0

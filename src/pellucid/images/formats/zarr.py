@@ -258,7 +258,7 @@ class Unpacked:
         return self._scratch.read(layout.number_in(place, slab), range(begin, end), range(width))
 
 
-class Copy:
+class ZarrCopy:
     """A copy of a volume's folder that gets other values, slab by slab; then `finish` makes its pyramid.
 
     Parameters
@@ -276,7 +276,7 @@ class Copy:
         # Zarr writes in a thread of its own, which Ctrl-C does not reach: whoever leaves waits for it, here.
         self._writer = ThreadPoolExecutor(1)
 
-    def __enter__(self) -> Copy:
+    def __enter__(self) -> ZarrCopy:
         return self
 
     def __exit__(self, *_: object) -> None:
