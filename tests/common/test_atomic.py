@@ -46,6 +46,30 @@ def test_a_file_that_could_not_be_written_is_as_it_was(tmp_path: Path) -> None:
     assert path.read_text() == "old"
 
 
+def write_folder(path: Path, name: str) -> None:
+    with atomic(path) as temporary:
+        (temporary / "deep").mkdir(parents=True)
+        (temporary / "deep" / name).write_text(name)
+
+
+def test_a_folder_appears_whole_and_takes_the_place_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("old", "new"):
+        write_folder(tmp_path / "a", name)
+        assert [path.name for path in (tmp_path / "a" / "deep").iterdir()] == [name]
+    rename = Path.rename
+
+    def fails(path: Path, target: Path) -> Path:
+        if path.name.startswith(".") and (path / "deep" / "newest").exists():
+            raise OSError(5, "Input/output error")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(PellucidError, match=r"cannot write .*a: Input/output error"):
+        write_folder(tmp_path / "a", "newest")
+    assert [path.name for path in (tmp_path / "a" / "deep").iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 def test_numbers_that_are_not_finite_are_null_in_json(tmp_path: Path) -> None:
     wild = {"list": [float("nan"), {"deep": float("-inf")}], "pair": (np.float64("inf"), 2)}
     values = {"one": 1.5, "text": "NaN", **wild}

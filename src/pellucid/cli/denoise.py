@@ -37,7 +37,9 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--skip-existing", action="store_true", help="leave out images whose output exists")
     command.add_argument(
-        "--memory", metavar="SIZE", help="stay within this much memory, as in 500MB; TIFF and .npy are streamed"
+        "--memory",
+        metavar="SIZE",
+        help="stay within this much memory, as in 500MB; TIFF, .npy and OME-Zarr are streamed",
     )
     add_values(command)
     command.add_argument(

@@ -24,7 +24,10 @@ def add(command: argparse.ArgumentParser) -> None:
     from pellucid.datasets import SOME
 
     command.add_argument(
-        "images", nargs="+", metavar="IMAGES", help="image files, folders, patterns, .npy; or one data set, as mnist"
+        "images",
+        nargs="+",
+        metavar="IMAGES",
+        help="image files, folders, patterns, .npy, .zarr; or one data set, as mnist",
     )
     add_recursive(command)
     add_values(command)

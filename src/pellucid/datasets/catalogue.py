@@ -21,7 +21,7 @@ from pellucid.datasets.pairs import load_pairs
 from pellucid.datasets.sources import ArrayImages, FileImages, as_images, common_range
 from pellucid.datasets.split import PARTS, Split, assemble, split, split_official
 from pellucid.datasets.strokes import draw_digits
-from pellucid.images import SUFFIXES, Told, find_images, other_files, range_notes, read_array
+from pellucid.images import SUFFIXES, Told, find_images, is_zarr, other_files, range_notes, read_array
 
 NAMED = {
     "mnist": "handwritten digits, 28x28 gray, 60,000 to train and 10,000 to test",
@@ -53,9 +53,9 @@ def load(
     ----------
     source : `mnist`, `fashion-mnist` or `strokes`; or a path
         A folder of images of any sizes (in folders `train`, `test` and, if wished, `validation`; else split at
-        random by file, up to four by place), whose planes are images of their own; an image file, a `.npy` array (NHW
-        or NHWC, unless `axes` says otherwise), a `.npz` with `x_train` and `x_test` (or `train` and `test`, or one
-        array), or an IDX file.
+        random by file, up to four by place), whose planes are images of their own; an image file or a
+        folder of zarr, a `.npy` array (NHW or NHWC, unless `axes` says otherwise), a `.npz` with `x_train` and `x_test`
+        (or `train` and `test`, or one array), or an IDX file.
     noisy : noisy images of the same content, by the same names: `source` holds the clean ones (see `pairs.load_pairs`)
     match : of pairs, a regular expression: files in whose names it finds the same belong together
     group : of pairs, a regular expression: files in whose names it finds the same are never parted
@@ -110,9 +110,9 @@ def load(
             raise PellucidError(f"{name} does not exist; expected a folder of images, or a .npz, .npy or IDX file.")
         raise unknown("data set", name, NAMED)
     read = partial(FileImages, value_range=value_range, axes=axes)
-    if path.is_dir():
+    if path.is_dir() and not is_zarr(path):
         return _load_folder(path, validation, seed, labels, gaps, read)
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES or is_zarr(path):
         files = read([path])
         parted = split(path.stem, files, str(path), validation, seed, gaps=gaps)
         return dataclasses.replace(parted, notes=files.notes)

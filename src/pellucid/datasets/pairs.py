@@ -18,7 +18,7 @@ from pellucid.datasets.regions import by_place, can_split
 from pellucid.datasets.scenes import divide, named, scenes
 from pellucid.datasets.sources import ArrayImages, FileImages, Images, as_images
 from pellucid.datasets.split import Split, assemble
-from pellucid.images import SUFFIXES, Image, Ranges, Told, range_notes, read_array
+from pellucid.images import SUFFIXES, Image, Ranges, Told, is_zarr, range_notes, read_array
 from pellucid.noise import Batch, Corruption, Paired
 
 
@@ -141,14 +141,14 @@ def load_pairs(
             raise PellucidError(f"{place} does not exist; expected a folder of images or a .npy array.")
     if places[0].resolve() == places[1].resolve():
         raise PellucidError(f"noisy and clean images are the same: {places[0]}. Give two folders, or two arrays.")
-    if all(place.is_dir() for place in places):
+    if all(place.is_dir() and not is_zarr(place) for place in places):
         names, pairs, notes = _folders(*places, match, value_range, axes)
     elif all(place.suffix == ".npy" for place in places):
         names, pairs, notes = _arrays(*places, value_range, axes)
         if group or match:
             what = "a group" if group else "an expression"
             raise PellucidError(f"{what} is found in file names, and arrays have none. Leave it out.")
-    elif all(place.suffix.lower() in SUFFIXES for place in places):
+    elif all(place.suffix.lower() in SUFFIXES or is_zarr(place) for place in places):
         first = FileImages(places[:1], value_range=value_range, axes=axes)
         second = FileImages(places[1:], value_range=value_range or first.ranges, axes=axes)
         first, second, more = _in_same_colours(first, second)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError
 from pellucid.datasets.catalogue import NAMED, load
 from pellucid.datasets.sources import evenly
-from pellucid.images import find_images, read_picture
+from pellucid.images import find_images, is_zarr, measure_pages, open_rows, read_picture
 from pellucid.noise import KINDS, inspect
 
 SOME = 40
@@ -120,6 +120,10 @@ def _read_files(paths: Sequence[Path], limit: int, failed: list[str], axes: str 
     share = max(1, limit // len(chosen)) if limit else 0
     for path in chosen:
         try:
+            if is_zarr(path):  # which may be larger than memory
+                for index in evenly(len(measure_pages(path, axes=axes)), share):
+                    yield open_rows(path, page=int(index), axes=axes).window(slice(None), slice(None))
+                continue
             images = read_picture(path, axes=axes).pages
             for index in evenly(len(images), share):
                 yield images[int(index)]

@@ -19,16 +19,20 @@ from pellucid.datasets.labels import Labels
 from pellucid.images import (
     Extent,
     Image,
+    Limits,
     Ranges,
     Scale,
     Size,
     Told,
     ValueRange,
+    Volume,
     as_channels,
     check_axes,
+    files_of,
     fill_holes,
     find_range,
     guess_axes,
+    is_zarr,
     kind_of,
     measure_pages,
     needs_look,
@@ -45,7 +49,7 @@ CACHE_BYTES = 2**29
 """Decoded images of a folder are kept in memory up to this many bytes, those that were used last."""
 
 PARTLY = 2**22
-"""Where a folder's images do not all fit in there, those of more bytes are read in parts, if their format allows it."""
+"""Where a folder's images do not all fit in there, files of more bytes are read in parts, if their format allows it."""
 
 CHECKED = 2**28
 """Pixels of a folder's files that are decoded at once, so that bad files are found before a training, not after it."""
@@ -253,6 +257,7 @@ class FileImages:
         axes: str | None = None,
         checked: int = CHECKED_FILES,
     ) -> None:
+        self._axes = axes
         self._cache, self._opened = _Cache(axes), lru_cache(_OPENED)(partial(open_rows, axes=axes))
         self._told, self.ranges = value_range, dict[str, ValueRange]()
         found: list[list[Size] | PellucidError] = []
@@ -261,7 +266,13 @@ class FileImages:
                 found.append(measure_pages(path, axes=axes))
             except PellucidError as error:
                 found.append(error)
-        self._fits = sum(size.bytes for sizes in found if isinstance(sizes, list) for size in sizes) <= CACHE_BYTES
+        self._stored = {  # bytes of each file's planes: they are decoded together, unless they are read in parts
+            path: sum(size.bytes for size in sizes)
+            for path, sizes in zip(paths, found, strict=True)
+            if isinstance(sizes, list)
+        }
+        whole = [sum(size.height * size.width for size in sizes) for sizes in found if isinstance(sizes, list)]
+        self._fits = sum(self._stored.values()) <= CACHE_BYTES and max(whole, default=0) <= Limits().pixels
         extents: dict[str, Extent] = {}
         pixels = files = self._constant = 0
         for place, (path, sizes) in enumerate(zip(paths, found, strict=True)):
@@ -339,7 +350,7 @@ class FileImages:
         """See `Images`."""
         path = self.paths[index]
         part = self._part(path, self._pages[index], self._sizes[index], rows, columns)
-        if self._in_parts(self._sizes[index]):  # others were filled when they were kept
+        if self._in_parts(path, self._sizes[index]):  # others were filled when they were kept
             part = fill_holes(part)[0]
         kind = kind_of(part.dtype)
         if kind not in self.ranges:  # in a file that was not decoded before
@@ -353,14 +364,14 @@ class FileImages:
     def kept(self, index: int) -> int:
         """See `Images`."""
         size = self._sizes[index]
-        return 0 if self._fits or self._in_parts(size) else size.bytes
+        return 0 if self._fits or self._in_parts(self.paths[index], size) else size.bytes
 
-    def _in_parts(self, size: Size) -> bool:
-        return size.parts and size.bytes > PARTLY and not self._fits
+    def _in_parts(self, path: Path, size: Size) -> bool:
+        return size.parts and self._stored[path] > PARTLY and not self._fits
 
     def _part(self, path: Path, page: int, size: Size, rows: slice, columns: slice) -> NDArray[Any]:
         """Return a part of an image in its own type; where all files fit in the cache, of the whole that is kept."""
-        if self._in_parts(size):
+        if self._in_parts(path, size):
             opened = self._opened(path, page=page)
             array, shape = None, opened.shape
         else:
@@ -374,22 +385,18 @@ class FileImages:
         return np.invert(part) if opened.inverted else part
 
     def _look(self, path: Path, sizes: Sequence[Size], extents: dict[str, Extent]) -> None:
-        """Decode a file, band by band where it is read in parts, and note which values occur, by kind of number.
+        """Decode a file, in parts where it is read so, and note which values occur, by kind of number.
 
         Raises
         ------
         PellucidError
             If it is damaged.
         """
-        found: list[tuple[str, Extent]] = []
-        for page, size in enumerate(sizes):
-            depth = max(1, _BAND // size.width) if self._in_parts(size) else size.height
-            bands = []
-            for top in range(0, size.height, depth):
-                band = self._part(path, page, size, slice(top, top + depth), slice(None))
-                bands.append(Extent.of(band if band.ndim == 2 else band[..., : size.colours]))
-            found.append((kind_of(band.dtype), reduce(operator.or_, bands)))
-        for kind, extent in found:
+        found: dict[tuple[int, str], Extent] = {}
+        for page, values in self._all_parts(path, sizes):
+            key, extent = (page, kind_of(values.dtype)), Extent.of(values)
+            found[key] = found[key] | extent if key in found else extent
+        for (_, kind), extent in found.items():
             extents[kind] = extents[kind] | extent if kind in extents else extent
             self._constant += extent.low == extent.high
 
@@ -408,6 +415,19 @@ class FileImages:
         chosen.channels = max((size.colours for size in chosen._sizes), default=1)
         return chosen
 
+    def _all_parts(self, path: Path, sizes: Sequence[Size]) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the values of a file but alpha, each once, with the number of their page; of a large zarr always 0."""
+        if self._in_parts(path, sizes[0]) and is_zarr(path):  # whose planes share chunks
+            volume = Volume(path, self._axes)
+            for block in volume.blocks():
+                yield 0, block[..., : sizes[0].colours] if len(volume.plane) == 3 else block
+            return
+        for page, size in enumerate(sizes):
+            depth = max(1, _BAND // size.width) if self._in_parts(path, size) else size.height
+            for top in range(0, size.height, depth):
+                band = self._part(path, page, size, slice(top, top + depth), slice(None))
+                yield page, band[..., : size.colours] if band.ndim == 3 else band
+
     def subset(self, indices: NDArray[np.intp]) -> FileImages:
         """See `Images`."""
         chosen = copy.copy(self)  # shares the cache and the ranges
@@ -420,7 +440,7 @@ class FileImages:
 
     def content(self) -> Iterator[bytes]:
         """See `Images`; a file that cannot be read raises PellucidError."""
-        files = dict.fromkeys(self.paths)
+        files = [file for path in dict.fromkeys(self.paths) for file in files_of(path)]
         if any(self._pages):
             yield np.array(self._pages).tobytes()
         read = set(evenly(len(files), MANY).tolist())

@@ -13,7 +13,7 @@ from pellucid.images.contract import (
 )
 from pellucid.images.depths import camera_white, largest
 from pellucid.images.figures import gallery, save_figure
-from pellucid.images.finding import MARK, find_images, other_files
+from pellucid.images.finding import MARK, files_of, find_images, is_marked, marked, other_files
 from pellucid.images.formats import (
     SUFFIXES,
     WRITTEN_AS,
@@ -21,6 +21,8 @@ from pellucid.images.formats import (
     Limits,
     Picture,
     Size,
+    holds_zarr,
+    is_zarr,
     measure,
     measure_pages,
     probe,
@@ -31,8 +33,9 @@ from pellucid.images.formats import (
     write_picture,
 )
 from pellucid.images.formats.tiff import page_options
+from pellucid.images.formats.zarr import Volume, ZarrCopy
 from pellucid.images.geometry import as_channels, middle, turned, turned_back
-from pellucid.images.rows import Rows, TiffRows, open_rows, tiff_form
+from pellucid.images.rows import NpyRows, Rows, TiffRows, ZarrRows, open_rows, tiff_form
 from pellucid.images.values import (
     Extent,
     Ranges,
@@ -59,6 +62,7 @@ __all__ = [
     "Image",
     "Layout",
     "Limits",
+    "NpyRows",
     "Picture",
     "Ranges",
     "Rows",
@@ -67,10 +71,14 @@ __all__ = [
     "TiffRows",
     "Told",
     "ValueRange",
+    "Volume",
+    "ZarrCopy",
+    "ZarrRows",
     "as_channels",
     "camera_white",
     "check_axes",
     "check_range",
+    "files_of",
     "fill_holes",
     "find_images",
     "find_range",
@@ -78,9 +86,13 @@ __all__ = [
     "from_unit",
     "gallery",
     "guess_axes",
+    "holds_zarr",
+    "is_marked",
+    "is_zarr",
     "kind_of",
     "largest",
     "layout_of",
+    "marked",
     "measure",
     "measure_pages",
     "middle",

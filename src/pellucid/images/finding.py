@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pellucid.common import PellucidError
-from pellucid.images.formats import SUFFIXES
+from pellucid.images.formats import SUFFIXES, WRITTEN_AS, is_zarr
 
 FOUND = (*SUFFIXES, ".npy")
 """The endings of the files that are looked for in folders."""
@@ -23,7 +23,7 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False, follow
 
     Parameters
     ----------
-    name : a folder, a file, or a pattern such as `scans/*.png`
+    name : a folder, a file, or a pattern such as `scans/*.png`; a folder of zarr is a file
         In a folder, hidden files are left out, and links that lead out of it. A folder that a pattern matches is
         searched like one that is named outright. A file that is named or matched is taken as it is.
     recursive : look into folders below, too; in a pattern, `**` stands for them
@@ -39,7 +39,7 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False, follow
         If a folder holds no images, or nothing matches a pattern. A file need not exist.
     """
     path, text = Path(name), os.fspath(name)
-    if path.is_dir():
+    if path.is_dir() and not is_zarr(path):
         found, links = _below(path, recursive, follow)
         if not found:
             raise _none(f"in {text}", links)
@@ -52,12 +52,31 @@ def find_images(name: str | os.PathLike[str], *, recursive: bool = False, follow
     together: dict[Path, Path] = {}
     links = False
     for match in matches:
-        images, more = _below(match, recursive, follow) if match.is_dir() else ({match: Path(match.name)}, False)
+        folder = match.is_dir() and not is_zarr(match)
+        images, more = _below(match, recursive, follow) if folder else ({match: Path(match.name)}, False)
         together = {**images, **together}  # the first match says what a file lies below
         links = links or more
     if not together:
         raise _none(f"in the folders that match {text!r}", links)
     return dict(sorted(together.items()))
+
+
+def marked(path: Path) -> Path:
+    """Return the name of the output that is written beside an input; `.ome` stays with the ending."""
+    if path.suffix.lower() != ".zarr" and is_zarr(path):  # which has no ending
+        return path.with_name(f"{path.name}{MARK}.zarr")
+    stem, ome = (path.stem[:-4], path.stem[-4:]) if path.stem.lower().endswith(".ome") else (path.stem, "")
+    return path.with_name(f"{stem}{MARK}{ome}{WRITTEN_AS.get(path.suffix.lower(), path.suffix)}")
+
+
+def is_marked(path: Path) -> bool:
+    """Whether a name is one that `marked` returns."""
+    return path.stem.removesuffix(".ome").endswith(MARK)
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that hold an image: itself, or those of a folder of zarr, sorted."""
+    return sorted(one for one in path.rglob("*") if one.is_file()) if is_zarr(path) else [path]
 
 
 def other_files(folder: Path) -> Counter[str]:
@@ -98,11 +117,14 @@ def _files(folder: Path, recursive: bool) -> Iterator[tuple[tuple[str, ...], str
             continue
         for entry in inside:
             parts = (*above, entry.name)
-            if entry.is_dir(follow_symlinks=False):
+            suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
+            if suffix == ".zarr" and entry.is_dir():  # one image, which is not searched
+                yield parts, suffix, entry.is_symlink()
+            elif entry.is_dir(follow_symlinks=False):
                 if recursive:
                     waiting.append(parts)
             elif entry.is_file():
-                yield parts, os.path.splitext(entry.name)[1].lower(), entry.is_symlink()  # noqa: PTH122
+                yield parts, suffix, entry.is_symlink()
 
 
 def _none(where: str, links: bool) -> PellucidError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -12,15 +13,17 @@ from numpy.typing import NDArray
 from pellucid.common import PellucidError
 from pellucid.images.axes import guess_axes
 from pellucid.images.contract import layout_of
-from pellucid.images.formats import npy, tiff
+from pellucid.images.formats import npy, tiff, zarr
 from pellucid.images.formats.npy import LONGEST_HEADER, parse_header
 from pellucid.images.formats.picture import Limits
 from pellucid.images.formats.source import open_source
+from pellucid.images.formats.zarr import Unpacked, Volume
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
 _LIMITS = Limits()
+_VOLUMES = 8  # zarrs that stay open, each with some chunks
 
 
 class Rows(Protocol):
@@ -49,7 +52,7 @@ class Rows(Protocol):
 
 
 def open_rows(path: Path, limits: Limits = _LIMITS, *, page: int = 0, axes: str | None = None) -> Rows:
-    """Open a page of a `.npy` or TIFF file to be read in parts.
+    """Open a page of a `.npy`, TIFF or zarr file to be read in parts.
 
     Parameters
     ----------
@@ -66,9 +69,14 @@ def open_rows(path: Path, limits: Limits = _LIMITS, *, page: int = 0, axes: str 
         if source.kind == "NPY":
             npy.size(source, limits, axes)
             return NpyRows(path, page, axes)
+        if source.kind == "ZARR":
+            zarr.size(source, limits, axes)
+            state = path.stat()
+            return ZarrRows(_volume(path, axes, (state.st_ino, state.st_mtime_ns)), page)
         if source.kind != "TIFF":
             raise PellucidError(
-                f"{source.name} is {source.kind}; expected TIFF or .npy, of which parts can be read.", argument="memory"
+                f"{source.name} is {source.kind}; expected TIFF, .npy or zarr, of which parts can be read.",
+                argument="memory",
             )
         directory = tiff.directory_of(source, limits, page)
     import tifffile
@@ -270,6 +278,41 @@ class TiffRows:
             return piece.reshape(*piece.shape[:2], *self.shape[2:])
         except Exception as error:  # decoders raise nearly anything on damaged bytes
             raise PellucidError(f"{self._file.path} is damaged or truncated: {error}.") from error
+
+
+class ZarrRows:
+    """The parts of a plane of a zarr.
+
+    Parameters
+    ----------
+    volume : it, with the chunks that it keeps for windows; all its planes share them
+    page : which plane
+    unpacked : where rows are read from; None reads windows
+    """
+
+    depth = 1
+    inverted = False
+
+    def __init__(self, volume: Volume, page: int, unpacked: Unpacked | None = None) -> None:
+        self.shape, self.dtype = volume.plane, volume.dtype
+        layout_of(self.shape, self.dtype, str(volume.path))
+        self._volume, self._page, self._unpacked = volume, page, unpacked
+
+    def rows(self, begin: int, end: int) -> NDArray[Any]:
+        """See `Rows`."""
+        if self._unpacked:
+            return self._unpacked.rows(self._page, begin, end)
+        return self.window(slice(begin, end), slice(None))
+
+    def window(self, rows: slice, columns: slice) -> NDArray[Any]:
+        """See `Rows`."""
+        return self._volume.window(self._page, *_ranges(self.shape, rows, columns))
+
+
+@lru_cache(_VOLUMES)
+def _volume(path: Path, axes: str | None, stamp: tuple[int, int]) -> Volume:
+    """Open a zarr once for all its planes; `stamp` tells another one of the same name."""
+    return Volume(path, axes)
 
 
 def _ranges(shape: tuple[int, ...], rows: slice, columns: slice) -> tuple[range, range]:

@@ -218,6 +218,15 @@ class Denoiser:
         return np.ascontiguousarray(np.moveaxis(result, 1, 3)[:, :height, :width])
 
 
+def denoise_plane(denoise: Denoise, image: NDArray[Any], scale: Scale, report: Report | None = None) -> NDArray[Any]:
+    """Denoise one plane, as `Denoiser.plane` does, by any denoiser."""
+    if isinstance(denoise, Denoiser):
+        return denoise.plane(image, scale, report)
+    filled, holes = fill_holes(image)
+    clean = scale.from_unit(denoise(scale.to_unit(filled)), filled)
+    return clean if holes is None else np.where(holes, image, clean)
+
+
 def on_unit(denoise: Denoise) -> Denoise:
     """Return what denoises images of the contract: those of a `Denoiser` are in [0, 1] already, however dark."""
     return denoise.unit if isinstance(denoise, Denoiser) else denoise

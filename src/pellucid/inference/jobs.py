@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images import MARK, WRITTEN_AS, find_images
+from pellucid.images import WRITTEN_AS, find_images, holds_zarr, is_zarr, marked
 
 STANDARD = "-"
 """Stands for standard input where a file to read is named, and for standard output where one to write is."""
@@ -59,6 +60,8 @@ def plan(
     else:
         jobs = _from_files(inputs, output, recursive)
     sources = {Path(job.source).resolve() for job in jobs if job.source != STANDARD}
+    around = {folder for parent in {source.parent for source in sources} for folder in (parent, *parent.parents)}
+    in_zarr = cache(lambda folder: any(map(holds_zarr, (folder, *folder.parents))))  # mostly it is the same folder
     targets: set[Path] = set()
     kept = []
     for job in jobs:
@@ -70,6 +73,11 @@ def plan(
         if place in sources:
             raise PellucidError(
                 f"{one_line(target)} is an input; inputs are never replaced. Choose another place.", argument="output"
+            )
+        if place in around or in_zarr(place.parent):
+            where = "holds an input" if place in around else "lies inside of a zarr"
+            raise PellucidError(
+                f"{one_line(target)} {where}, which is never changed. Choose another place.", argument="output"
             )
         if place in targets:
             raise PellucidError(
@@ -83,6 +91,10 @@ def plan(
                 f"{one_line(target)} exists already. Replace it, leave it out, or choose another place.",
                 argument="overwrite skip_existing output",
             )
+        if target.is_dir() and not holds_zarr(target):
+            raise PellucidError(
+                f"{one_line(target)} is a folder of other files. Choose another place.", argument="output"
+            )
         kept.append(job)
     return kept
 
@@ -91,7 +103,7 @@ def _from_files(inputs: Sequence[str], output: str | None, recursive: bool) -> l
     found = [pair for name in inputs for pair in find_images(name, recursive=recursive).items()]
     if output == STANDARD and len(found) > 1:
         raise PellucidError(f"standard output takes one image, not {len(found):,}. Choose a folder.", argument="output")
-    single = len(found) == 1 and len(inputs) == 1 and not Path(inputs[0]).is_dir()
+    single = len(found) == 1 and len(inputs) == 1 and not _is_folder(Path(inputs[0]))
     jobs = [Job(path, _target(path, below, output, single)) for path, below in found]
     if output is not None:
         return jobs
@@ -99,12 +111,16 @@ def _from_files(inputs: Sequence[str], output: str | None, recursive: bool) -> l
     return [job for job in jobs if job.source not in made or str(job.source) in inputs]
 
 
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not is_zarr(path)
+
+
 def _target(path: Path, below: Path, output: str | None, single: bool) -> Path | str:
     suffix = WRITTEN_AS.get(path.suffix.lower(), path.suffix)
     if output is None:
-        return path.with_name(f"{path.stem}{MARK}{suffix}")
+        return marked(path)
     if output == STANDARD:
         return output
-    if single and not Path(output).is_dir() and not output.endswith(("/", os.sep)):
+    if single and not _is_folder(Path(output)) and not output.endswith(("/", os.sep)):
         return Path(output)
     return Path(output) / below.with_suffix(suffix)

@@ -85,8 +85,9 @@ def denoise_files(
     be pickled stays in threads. When a process dies, the files that it had at hand are tried once more at the end, one
     at a time: so only the one that is to blame fails.
 
-    With `memory`, TIFF and `.npy` files are streamed by a `Denoiser`, and files are taken one after the other, each
-    by all processors, since the promise is about the whole process. Other files are read whole, whatever it takes.
+    With `memory`, TIFF, `.npy` and zarr files are streamed by a `Denoiser`, and files are taken one after the other,
+    each by all processors, since the promise is about the whole process. Other files are read whole, whatever it takes.
+    Zarr is always streamed.
 
     The disk is waited for once, at the end.
     """

@@ -68,7 +68,7 @@ class Notes:
         """Note what a model does with an image of so many colour channels, if they are not its own."""
         if colours == card.channels:
             return
-        self._notes.append(
+        self._once(
             Note("a gray model took a colour image channel by channel")
             if colours == 3
             else Note("a colour model took a gray image as three equal channels")
@@ -81,7 +81,7 @@ class Notes:
             self._once(Note(f"black and white were found in the values of {kind_of(dtype)}", shown(scale.range)))
 
     def holes(self, count: int, values: int) -> None:
-        """Note how many of the values of an image are no numbers."""
+        """Note how many of the values of a file are no numbers."""
         if count:
             self._once(Note("values that are no numbers (NaN) stay as they are", f"{count:,} of {values:,}"))
 

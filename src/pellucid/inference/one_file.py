@@ -19,12 +19,12 @@ from pellucid.images import (
     Picture,
     Scale,
     ValueRange,
-    fill_holes,
+    is_zarr,
     layout_of,
     read_picture,
     write_picture,
 )
-from pellucid.inference.denoiser import Denoise, Denoiser
+from pellucid.inference.denoiser import Denoise, Denoiser, denoise_plane
 from pellucid.inference.jobs import STANDARD, Job
 from pellucid.inference.memory import Budget
 from pellucid.inference.notes import Note, Notes
@@ -49,7 +49,7 @@ def denoise_file(
     ----------
     denoiser, limits, strict, value_range, axes : as in `denoise_files`
     job : the file to read and the file to write
-    budget : of memory, for a model; a file that can be streamed then is
+    budget : of memory, for a model; a file that can be streamed then is, and a zarr always
     durable : wait until the file is on disk
     report : called with the number of rows done, or of planes if there are several
 
@@ -59,19 +59,20 @@ def denoise_file(
         If the file cannot be read, is refused, or the result cannot be written.
     """
     notes = Notes(job.name, strict=strict)
-    if budget and isinstance(denoiser, Denoiser) and can_stream(job.source) and job.target != STANDARD:
-        denoise_stream(denoiser, Path(job.source), Path(job.target), budget, report, notes, axes)
+    source, target = Path(job.source), Path(job.target)
+    bounded = budget and isinstance(denoiser, Denoiser)
+    if (bounded or is_zarr(source)) and can_stream(source, target):
+        denoise_stream(
+            denoiser, source, target, budget, report, notes, value_range=value_range, axes=axes, durable=durable
+        )
         return notes.all
     picture = _read(job, limits or Limits(), axes)
-    if isinstance(denoiser, Denoiser):
-        clean = _denoise_picture(denoiser, picture, notes, report)
-    else:
-        clean = _filter_picture(denoiser, picture, value_range, notes)
+    clean = _denoise_picture(denoiser, picture, value_range, notes, report)
     if job.target == STANDARD:
         write_picture(sys.stdout.buffer, clean)
         sys.stdout.buffer.flush()
     else:
-        write_picture(job.target, clean, durable=durable)
+        write_picture(target, clean, durable=durable)
     return notes.all
 
 
@@ -81,48 +82,31 @@ def _read(job: Job, limits: Limits, axes: str | None) -> Picture:
     return read_picture(job.source, limits=limits, axes=axes)
 
 
-def _denoise_picture(denoiser: Denoiser, picture: Picture, notes: Notes, report: Report | None) -> Picture:
+def _denoise_picture(
+    denoiser: Denoise, picture: Picture, value_range: ValueRange | None, notes: Notes, report: Report | None
+) -> Picture:
     """Denoise every page of a picture, once all have been looked at."""
     notes.add(picture.form.notes)
-    scales = _scales(picture, denoiser.known_range)
-    _note_holes(picture, notes)
+    known = denoiser.known_range if isinstance(denoiser, Denoiser) else lambda dtype: value_range
+    scales = _scales(picture, known)
     for page in picture.pages:
         scale, (height, width) = scales[page.dtype], page.shape[:2]
-        told = denoiser.value_range is not None
-        notes.found(check_rows(denoiser.card, height, width, partial(_rows, page), scale, told=told))
-        if denoiser.known_range(page.dtype) is None:
+        if isinstance(denoiser, Denoiser):  # others have no card to compare with
+            told = denoiser.value_range is not None
+            notes.found(check_rows(denoiser.card, height, width, partial(_rows, page), scale, told=told))
+            notes.channels(denoiser.card, layout_of(page.shape, page.dtype).colours)
+        if known(page.dtype) is None:
             notes.range(page.dtype, scale)
-    first = picture.pages[0]
-    notes.channels(denoiser.card, layout_of(first.shape, first.dtype).colours)
-    several = len(picture.pages) > 1
-    clean = []
-    for done, page in enumerate(picture.pages, 1):
-        clean.append(denoiser.plane(page, scales[page.dtype], None if several else report))
-        if report and several:
-            report(done)
-    return replace(picture, pages=tuple(clean))
-
-
-def _filter_picture(denoise: Denoise, picture: Picture, value_range: ValueRange | None, notes: Notes) -> Picture:
-    """Denoise every page by what has no card to compare with."""
-    notes.add(picture.form.notes)
-    scales = _scales(picture, lambda dtype: value_range)
-    _note_holes(picture, notes)
-    clean = []
-    for page in picture.pages:
-        scale = scales[page.dtype]
-        if value_range is None:
-            notes.range(page.dtype, scale)
-        filled, holes = fill_holes(page)
-        result = scale.from_unit(denoise(scale.to_unit(filled)), filled)
-        clean.append(result if holes is None else np.where(holes, page, result))
-    return replace(picture, pages=tuple(clean))
-
-
-def _note_holes(picture: Picture, notes: Notes) -> None:
     floats = [page for page in picture.pages if page.dtype.kind == "f"]
     holes = sum(page.size - int(np.count_nonzero(np.isfinite(page))) for page in floats)
     notes.holes(holes, sum(page.size for page in floats))
+    several = len(picture.pages) > 1
+    clean = []
+    for done, page in enumerate(picture.pages, 1):
+        clean.append(denoise_plane(denoiser, page, scales[page.dtype], None if several else report))
+        if report and several:
+            report(done)
+    return replace(picture, pages=tuple(clean))
 
 
 def _rows(page: NDArray[Any], begin: int, end: int) -> NDArray[Any]:

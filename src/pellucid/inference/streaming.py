@@ -1,7 +1,7 @@
 """Denoising files that need not fit in memory: read plane by plane, large planes band by band, written as it comes.
 
-Streams are TIFF files in strips or tiles (pages of 8 bits or more, gray or colour) and `.npy` arrays, both of any
-number of planes. Neither the input nor the output is ever whole in memory.
+Streams are TIFF files in strips or tiles (pages of 8 bits or more, gray or colour), `.npy` arrays, and folders of zarr,
+all of any number of planes. Neither the input nor the output is ever whole in memory.
 """
 
 from __future__ import annotations
@@ -21,10 +21,16 @@ from pellucid.domain import MEMORY, SIDE, Finding, check_rows
 from pellucid.images import (
     Extent,
     Limits,
+    NpyRows,
     Rows,
     Scale,
     TiffRows,
+    ValueRange,
+    Volume,
+    ZarrCopy,
+    ZarrRows,
     fill_holes,
+    is_zarr,
     layout_of,
     measure_pages,
     needs_look,
@@ -32,7 +38,7 @@ from pellucid.images import (
     page_options,
     tiff_form,
 )
-from pellucid.inference.denoiser import WHOLE, Denoiser
+from pellucid.inference.denoiser import WHOLE, Denoise, Denoiser, denoise_plane
 from pellucid.inference.memory import Budget
 from pellucid.inference.notes import Notes
 from pellucid.inference.tiling import Tiling
@@ -48,45 +54,77 @@ _SPARSE = 16  # lines of segments in a file, from which on four of them are deco
 _CLASSIC = 2**32 - 2**26  # bytes of pixels that a TIFF holds; a BigTIFF holds more
 
 
-def can_stream(path: Path | str) -> bool:
-    """Say whether a file is of a format that can be read in bands."""
-    return Path(path).suffix.lower() in (".npy", ".tif", ".tiff")
+def can_stream(source: Path | str, target: Path | str) -> bool:
+    """Say whether one file can be read, and another written, in bands: two of a format that allows it."""
+    kinds = [_STREAMED.get(Path(path).suffix.lower()) for path in (source, target)]
+    if is_zarr(Path(source)):
+        kinds[0] = "zarr"
+    return kinds[0] is not None and kinds[0] == kinds[1]
 
 
 class Planes(Sequence[Rows]):
-    """The planes of a file, each opened when it is asked for."""
+    """The planes of a file, each opened when it is asked for.
 
-    def __init__(self, path: Path, axes: str | None = None) -> None:
+    Parameters
+    ----------
+    path : of the file
+    folder : for scratch files, if it is a zarr
+    axes : of an array, as in `images.read_picture`
+
+    Attributes
+    ----------
+    sizes : of the planes
+    volume : the zarr, if it is one
+    """
+
+    def __init__(self, path: Path, folder: Path, axes: str | None = None) -> None:
         self.path, self._axes = path, axes
         self.sizes = measure_pages(path, LIMITS, axes=axes)
+        self.volume = Volume(path, axes) if is_zarr(path) else None
+        self._unpacked = self.volume.unpacked(folder) if self.volume else None
+
+    def __enter__(self) -> Planes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._unpacked:
+            self._unpacked.close()
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def __getitem__(self, index: Any) -> Any:
         """Open one plane."""
-        return open_rows(self.path, LIMITS, page=range(len(self))[index], axes=self._axes)
+        page = range(len(self))[index]
+        if self.volume:
+            return ZarrRows(self.volume, page, self._unpacked)
+        return open_rows(self.path, LIMITS, page=page, axes=self._axes)
 
 
 def denoise_stream(
-    denoiser: Denoiser,
+    denoiser: Denoise,
     source: Path,
     target: Path,
-    budget: Budget,
+    budget: Budget | None = None,
     report: Report | None = None,
     notes: Notes | None = None,
+    *,
+    value_range: ValueRange | None = None,
     axes: str | None = None,
+    durable: bool = True,
 ) -> None:
-    """Denoise a TIFF or `.npy` file into another of the same format within a bound on memory.
+    """Denoise a TIFF, `.npy` or zarr file into another of the same format, within a bound on memory.
 
     Parameters
     ----------
-    denoiser : the model
+    denoiser : the model, or another function from image to image, which takes whole planes
     source, target : files of the same format; `target` appears whole or not at all
-    budget : of memory, for this model
+    budget : of memory, for this model; without one, a few planes are in memory
     report : called with the number of rows done; of a file of several planes, with that of planes
     notes : what is found of the image before `target` is begun goes there, and may refuse it
+    value_range : the values that are black and white, for what is no `Denoiser`, which has its own
     axes : of an array, as in `images.read_picture`
+    durable : wait until the file is on disk
 
     Raises
     ------
@@ -94,26 +132,31 @@ def denoise_stream(
         If the file cannot be read in bands, is damaged or refused, or the budget is too small; the text says how much
         it takes.
     """
-    planes = Planes(source, axes)
-    largest: Rows = planes[int(np.argmax([size.bytes for size in planes.sizes]))]
-    tiling = budget.tiling(lambda tiling: _band_bytes(largest, tiling))
-    known = denoiser.known_range(largest.dtype)
-    extent = reduce(operator.or_, map(_extent, planes)) if needs_look(largest.dtype) else Extent(0, 255, (0, 255))
-    scale = Scale.by(largest.dtype, lambda: extent, known)
-    if notes:
-        notes.holes(extent.holes, sum(math.prod(size[:3]) for size in planes.sizes))
-        for rows in planes:
-            notes.found(_check(denoiser, rows, scale))
-        if known is None:
-            notes.range(largest.dtype, scale)
-        notes.channels(denoiser.card, layout_of(largest.shape, largest.dtype).colours)
-    alone = len(planes) == 1
-    bands = partial(_bands, denoiser, tiling=tiling, scale=scale, report=report if alone else None)
-    with atomic(target) as temporary:
-        write = _write_tiff if isinstance(largest, TiffRows) else _write_array
-        for done in write(temporary, planes, bands):
-            if report and not alone:
-                report(done)
+    existing = next(folder for folder in target.absolute().parents if folder.is_dir())
+    with Planes(source, existing, axes) as planes:
+        largest: Rows = planes[int(np.argmax([size.bytes for size in planes.sizes]))]
+        held = planes.volume.held if planes.volume else 0
+        tiling = budget.tiling(lambda tiling: held + _band_bytes(largest, tiling)) if budget else None
+        known = denoiser.known_range(largest.dtype) if isinstance(denoiser, Denoiser) else value_range
+        looked = needs_look(largest.dtype) or known not in (None, (0.0, 255.0))
+        extent = reduce(operator.or_, map(_extent, planes)) if looked else Extent(0, 255, (0, 255))
+        scale = Scale.by(largest.dtype, lambda: extent, known)
+        if notes:
+            if planes.volume:
+                notes.add(planes.volume.image.notes)
+            if isinstance(denoiser, Denoiser):
+                for rows in planes:
+                    notes.found(_check(denoiser, rows, scale))
+                notes.channels(denoiser.card, layout_of(largest.shape, largest.dtype).colours)
+            if known is None:
+                notes.range(largest.dtype, scale)
+            notes.holes(extent.holes, sum(size.bytes for size in planes.sizes) // largest.dtype.itemsize)
+        alone = len(planes) == 1
+        bands = partial(_bands, denoiser, tiling=tiling, scale=scale, report=report if alone else None)
+        with atomic(target, durable=durable) as temporary:
+            for done in _WRITERS[type(largest)](temporary, planes, bands):
+                if report and not alone:
+                    report(done)
 
 
 def _band_bytes(rows: Rows, tiling: Tiling) -> int:
@@ -148,10 +191,17 @@ def _upright(rows: Rows, begin: int, end: int) -> NDArray[Any]:
 
 
 def _bands(
-    denoiser: Denoiser, rows: Rows, tiling: Tiling, scale: Scale, report: Report | None
+    denoiser: Denoise, rows: Rows, tiling: Tiling | None, scale: Scale, report: Report | None
 ) -> Iterator[NDArray[Any]]:
-    """Yield the denoised image in bands of the tiling's core."""
+    """Yield the denoised image in bands of the tiling's core; without a tiling, as it is denoised in memory."""
     height, width = rows.shape[:2]
+    if tiling is None:
+        if not isinstance(denoiser, Denoiser) or height * width <= WHOLE:
+            whole = denoise_plane(denoiser, _upright(rows, 0, height), scale)
+            yield np.invert(whole) if rows.inverted else whole
+            return
+        tiling = denoiser.tiling
+    assert isinstance(denoiser, Denoiser)
     for span in tiling.spans(height):
         given, holes = fill_holes(_upright(rows, span.read_begin, span.read_end))
         band = np.empty((span.end - span.begin, *rows.shape[1:]), rows.dtype)
@@ -198,6 +248,30 @@ def _write_tiff(target: Path, planes: Planes, bands: Any) -> Iterator[int]:
                 tiles = _tiles(rows, bands(rows))
                 writer.write(tiles, shape=rows.shape, dtype=rows.dtype, **options, maxworkers=1)
             yield number + 1
+
+
+def _write_zarr(target: Path, planes: Planes, bands: Any) -> Iterator[int]:
+    """Write a zarr slab by slab, then its pyramid; yield how many planes are done."""
+    volume = planes.volume
+    assert volume
+    done = 0
+    with ZarrCopy(volume, target) as result:
+        for pages in volume.slabs():
+            for plane, page in enumerate(pages):
+                top = 0
+                for band in bands(planes[page]):
+                    result.put(plane, top, band)
+                    top += len(band)
+                done += 1
+                if done < len(planes):
+                    yield done
+            result.write(pages)
+        result.finish()
+        yield done
+
+
+_STREAMED = {".npy": "array", ".tif": "TIFF", ".tiff": "TIFF", ".zarr": "zarr"}
+_WRITERS = {NpyRows: _write_array, TiffRows: _write_tiff, ZarrRows: _write_zarr}
 
 
 def _tiles(rows: Rows, bands: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:

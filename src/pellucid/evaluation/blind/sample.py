@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pellucid.common import PellucidError
 from pellucid.datasets import evenly
-from pellucid.images import MARK, Image, find_images, middle
+from pellucid.images import Image, find_images, is_marked, is_zarr, middle
 
 SIDE = 512
 """Of larger images, the square of this side in the middle is used."""
@@ -55,17 +55,17 @@ def find_shots(
         If a folder holds no images, or an image has no second shot.
     """
     found = {path: below for name in inputs for path, below in find_images(name, recursive=recursive).items()}
-    found = {path: below for path, below in found.items() if not path.stem.endswith(MARK) or str(path) in inputs}
+    found = {path: below for path, below in found.items() if not is_marked(path) or str(path) in inputs}
     first = list(found)
     if second is None:
         return [first]
     place = Path(second)
-    if not place.is_dir():
+    if not place.is_dir() or is_zarr(place):
         if len(first) != 1:
             raise PellucidError(f"{second} is no folder, but there are {len(first)} images. Give a folder of shots.")
         return [first, [place]]
     others = [place / name for name in found.values()]
-    missing = [path for path in others if not path.is_file()]
+    missing = [path for path in others if not path.is_file() and not is_zarr(path)]
     if missing:
         raise PellucidError(f"no second shot {missing[0]}; expected the same names in both folders.")
     return [first, others]

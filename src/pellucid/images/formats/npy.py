@@ -39,6 +39,22 @@ class ArrayForm:
         """The shape of one plane."""
         return tuple(self.shape[self.axes.index(letter)] for letter in "YXS" if letter in self.axes)
 
+    @property
+    def number(self) -> int:
+        """How many planes there are."""
+        return math.prod(length for letter, length in zip(self.axes, self.shape, strict=True) if letter not in "YXS")
+
+    def sizes(self, *, parts: bool) -> list[Size]:
+        """Return the size of every plane; `parts`: whether it can be read in parts."""
+        height, width, *samples = self.plane
+        colours = 3 if samples and samples[0] > 2 else 1
+        return [Size(height, width, colours, self.dtype.itemsize, parts)] * self.number
+
+    def check_size(self, name: str, limits: Limits) -> None:
+        """Raise PellucidError, which calls the array `name`, if it is larger than the limits."""
+        height, width = self.plane[:2]
+        limits.check_size(name, width, height, before=(self.number - 1) * width * height)
+
     def fits(self, pages: Sequence[NDArray[Any]]) -> bool:
         """Return whether an array of this shape can hold the pages."""
         held = math.prod(self.plane)
@@ -88,15 +104,11 @@ class Header(NamedTuple):
     form : how to write it
     columns_first : whether it is stored in Fortran's order
     offset : where its numbers begin
-    height, width, number : of its planes
     """
 
     form: ArrayForm
     columns_first: bool
     offset: int
-    height: int
-    width: int
-    number: int
 
     @property
     def end(self) -> int:
@@ -105,10 +117,8 @@ class Header(NamedTuple):
 
     def sizes(self, *, parts: bool) -> list[Size]:
         """Return the size of every plane; `parts`: whether the kind of file could be read in parts."""
-        length = dict(zip(self.form.axes, self.form.shape, strict=True)).get("S", 1)
         parts = parts and not self.columns_first and self.form.dtype.isnative
-        parts = parts and self.form.axes.endswith(("YX", "YXS"))
-        return [Size(self.height, self.width, 3 if length > 2 else 1, self.form.dtype.itemsize, parts)] * self.number
+        return self.form.sizes(parts=parts and self.form.axes.endswith(("YX", "YXS")))
 
 
 def check_header(name: str, start: bytes, limits: Limits, axes: str | None) -> Header:
@@ -120,22 +130,34 @@ def check_header(name: str, start: bytes, limits: Limits, axes: str | None) -> H
         If they are no header, or say that pellucid does not read it.
     """
     shape, columns_first, dtype, offset = parse_header(start)
+    form = check_array(name, shape, dtype, axes)
+    form.check_size(name, limits)
+    return Header(form, columns_first, offset)
+
+
+def check_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str | None) -> ArrayForm:
+    """Return the form of an array of images; without `axes`, they are guessed.
+
+    Raises
+    ------
+    PellucidError
+        If it holds no numbers, has other axes, or too many planes.
+    """
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         what = "Python objects" if dtype.hasobject else f"the type {one_line(str(dtype)[:60])}"
         raise unsupported(name, f"{what}; expected integers or floats of up to 64 bits")
     if axes is None:
         axes = guess_axes(shape, name)
     check_axes(axes, shape, name)
-    height, width = shape[axes.index("Y")], shape[axes.index("X")]
-    count = math.prod(length for letter, length in zip(axes, shape, strict=True) if letter not in "YXS")
-    if count > _MOST_PLANES:
+    form = ArrayForm(axes, shape, dtype)
+    if form.number > _MOST_PLANES:
+        height, width = form.plane[:2]
         raise PellucidError(
-            f"{name} has {count} planes of {width}x{height} pixels ({axes}); expected at most {_MOST_PLANES}. "
+            f"{name} has {form.number} planes of {width}x{height} pixels ({axes}); expected at most {_MOST_PLANES}. "
             "Name its axes, or cut it up.",
             argument="axes",
         )
-    limits.check_size(name, width, height, before=(count - 1) * width * height)
-    return Header(ArrayForm(axes, shape, dtype), columns_first, offset, height, width, count)
+    return form
 
 
 def _header(source: Source, limits: Limits, axes: str | None) -> Header:

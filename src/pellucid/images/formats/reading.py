@@ -25,6 +25,7 @@ from pellucid.images.formats import (
     pnm,
     tiff,
     webp,
+    zarr,
 )
 from pellucid.images.formats.picture import Limits, Picture, Size
 from pellucid.images.formats.source import Source, open_source
@@ -45,7 +46,7 @@ _READ: dict[str, Callable[[Source, Limits], Picture]] = {
     "FITS": fits.read,
     "MRC": mrc.read,
 }
-_READ_ARRAY = {"NPY": npy.read, "NPZ": npz.read}
+_READ_ARRAY = {"NPY": npy.read, "NPZ": npz.read, "ZARR": zarr.read}
 _SIZE: dict[str, Callable[[Source, Limits], Size]] = {
     "PNG": png.size,
     "JPEG": jpeg.size,
@@ -63,7 +64,7 @@ _SIZES: dict[str, Callable[[Source, Limits], list[Size]]] = {
     "FITS": fits.size,
     "MRC": mrc.size,
 }
-_ARRAY_SIZES = {"NPY": npy.size, "NPZ": npz.size}
+_ARRAY_SIZES = {"NPY": npy.size, "NPZ": npz.size, "ZARR": zarr.size}
 
 
 def read_picture(

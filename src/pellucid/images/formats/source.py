@@ -50,6 +50,7 @@ _OTHERS = (
     ("a text", re.compile(rb"(\xef\xbb\xbf)?[\t\n\r\x20-\x7e]+\Z")),
 )
 """What users take for images, and how it is told from its first bytes."""
+_ZARR = ("zarr.json", ".zgroup", ".zarray")  # one of them is in every folder of zarr, of version 3 or 2
 _START = 256  # bytes of a file by which it is recognised
 _LONGEST_REASON = 160  # characters of a decoder's own message
 
@@ -84,6 +85,9 @@ def open_source(source: str | os.PathLike[str] | bytes, limits: Limits, name: st
         return
     path = source if isinstance(source, Path) else Path(source)
     label = one_line(path if name is None else name)
+    if is_zarr(path):
+        yield Source(label, io.BytesIO(), 0, "ZARR", path)
+        return
     with contextlib.ExitStack() as stack:
         try:
             _refuse_irregular(label, path.stat().st_mode)  # before opening: opening a pipe may wait for ever
@@ -95,6 +99,16 @@ def open_source(source: str | os.PathLike[str] | bytes, limits: Limits, name: st
             raise PellucidError(f"cannot read {label}: {error}. Check the name.") from error
         _refuse_irregular(label, state.st_mode)
         yield _recognised(label, file, state.st_size, limits, path)
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a path is a folder of zarr, which counts as one file: by its ending, or by what lies in it."""
+    return path.is_dir() and (path.suffix.lower() == ".zarr" or holds_zarr(path))
+
+
+def holds_zarr(path: Path) -> bool:
+    """Whether there is zarr in a folder."""
+    return any((path / name).is_file() for name in _ZARR)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

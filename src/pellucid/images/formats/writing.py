@@ -39,6 +39,7 @@ _KINDS = {
     ".mrc": "MRC",
     ".npy": "NPY",
     ".npz": "NPZ",
+    ".zarr": "ZARR",
 }
 WRITTEN_AS = {".gif": ".png"}
 """The endings of files that are read only, each with that of the kind that holds what was read."""
@@ -136,6 +137,8 @@ def _write(file: BinaryIO, kind: str, picture: Picture, name: str) -> None:
 def _refuse_unheld(name: str, kind: str, picture: Picture, suffix: str) -> None:
     if len(picture.pages) != 1 and kind in _SINGLE:
         raise PellucidError(f"cannot write {name}: it holds one page, not {len(picture.pages)}. Use .tiff.")
+    if kind == "ZARR":
+        raise PellucidError(f"cannot write {name}: a zarr is only written from a zarr. Use .tiff or .npy.")
     if kind in _OWN and not (picture.form.kind == kind and _holds(picture)):
         raise PellucidError(
             f"cannot write {name}: {kind} is only written as it was read, with other values. Use .tiff or .npy."
