@@ -22,6 +22,7 @@ from pellucid.modelfile.file import write
 
 Array = NDArray[Any]
 SIDE = (40, 50)
+TYPES = ("u1", "u2", ">u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", ">f4", "f8")
 
 
 def numbers(seed: int = 0) -> NDArray[np.float64]:
@@ -118,7 +119,7 @@ def test_what_is_not_changed_comes_back_exactly(kind: str) -> None:
 @st.composite
 def images(draw: st.DrawFn) -> Array:
     """Numbers of any type, anywhere within it, with outliers and holes."""
-    dtype = np.dtype(draw(st.sampled_from("u1 u2 >u2 u4 u8 i1 i2 i4 i8 f2 f4 >f4 f8".split())))
+    dtype = np.dtype(draw(st.sampled_from(TYPES)))
     if dtype.kind == "f":
         least, most = (-6e4, 6e4) if dtype.itemsize == 2 else (-1e30, 1e30)
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images import MARK, find_images
+from pellucid.images import MARK, WRITTEN_AS, find_images
 
 STANDARD = "-"
 """Stands for standard input where a file to read is named, and for standard output where one to write is."""
@@ -99,10 +99,11 @@ def _from_files(inputs: Sequence[str], output: str | None, recursive: bool) -> l
 
 
 def _target(path: Path, below: Path, output: str | None, single: bool) -> Path | str:
+    suffix = WRITTEN_AS.get(path.suffix.lower(), path.suffix)
     if output is None:
-        return path.with_name(f"{path.stem}{MARK}{path.suffix}")
+        return path.with_name(f"{path.stem}{MARK}{suffix}")
     if output == STANDARD:
         return output
     if single and not Path(output).is_dir() and not output.endswith(("/", os.sep)):
         return Path(output)
-    return Path(output) / below
+    return Path(output) / below.with_suffix(suffix)

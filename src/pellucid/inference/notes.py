@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
 from pellucid.domain import Finding
@@ -81,10 +80,10 @@ class Notes:
         if scale.range != usual:
             self._once(Note(f"black and white were found in the values of {kind_of(dtype)}", shown(scale.range)))
 
-    def holes(self, page: NDArray[Any]) -> None:
-        """Note how many values of an image are no numbers."""
-        if page.dtype.kind == "f" and (count := page.size - int(np.isfinite(page).sum())):
-            self._once(Note("values that are no numbers (NaN) stay as they are", f"{count:,} of {page.size:,}"))
+    def holes(self, count: int, size: int) -> None:
+        """Note how many values of all are no numbers."""
+        if count:
+            self._once(Note("values that are no numbers (NaN) stay as they are", f"{count:,} of {size:,}"))
 
     def _once(self, note: Note) -> None:
         if all(known.text != note.text for known in self._notes):

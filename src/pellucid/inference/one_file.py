@@ -89,7 +89,8 @@ def _denoise_picture(denoiser: Denoise, picture: Picture, notes: Notes, report: 
         notes.found(check_rows(denoiser.card, height, width, partial(_rows, page), scale, told=told))
         if denoiser.known_range(page.dtype) is None:
             notes.range(page.dtype, scale)
-        notes.holes(page)
+    holes = sum(int(np.count_nonzero(~np.isfinite(page))) for page in picture.pages if page.dtype.kind == "f")
+    notes.holes(holes, sum(page.size for page in picture.pages))
     first = picture.pages[0]
     notes.channels(denoiser.card, layout_of(first.shape, first.dtype).colours)
     several = len(picture.pages) > 1

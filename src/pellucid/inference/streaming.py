@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import Report, atomic
+from pellucid.common import PellucidError, Report, atomic
 from pellucid.domain import MEMORY, SIDE, Finding, check_rows
 from pellucid.images import (
     Extent,
@@ -96,13 +96,21 @@ def denoise_stream(
     planes = Planes(source, axes)
     largest: Rows = planes[int(np.argmax([size.bytes for size in planes.sizes]))]
     tiling = budget.tiling(lambda tiling: _band_bytes(largest, tiling))
+    if any(rows.dtype != largest.dtype for rows in planes):
+        raise PellucidError(
+            f"{source} cannot be streamed: its pages are of several types. Leave out the bound on memory.",
+            argument="memory",
+        )
     known = denoiser.known_range(largest.dtype)
-    scale = Scale.by(largest.dtype, lambda: reduce(operator.or_, map(_extent, planes)), known)
+    extent = cache(lambda: reduce(operator.or_, map(_extent, planes)))
+    scale = Scale.by(largest.dtype, extent, known)
     if notes:
         for rows in planes:
             notes.found(_check(denoiser, rows, scale))
         if known is None:
             notes.range(largest.dtype, scale)
+        if largest.dtype.kind == "f":
+            notes.holes(extent().holes, sum(math.prod(rows.shape) for rows in planes))
         notes.channels(denoiser.card, layout_of(largest.shape, largest.dtype).colours)
     alone = len(planes) == 1
     bands = partial(_bands, denoiser, tiling=tiling, scale=scale, report=report if alone else None)
