@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from pellucid.common.errors import PellucidError
 from pellucid.datasets import Split, load
 from pellucid.datasets.brightness import doubt, gains
+from pellucid.datasets.matching import suggestion
 from pellucid.datasets.pairs import PairedImages
 from pellucid.images.formats import write_image
 
@@ -184,3 +186,53 @@ def test_a_pair_of_image_files_is_split_by_place(tmp_path: Path) -> None:
         assert np.array_equal(noisy_part, clean_part + 9)
     write_image(tmp_path / "other.png", clean[:, :200])
     assert "differ in size" in refused(tmp_path / "clean.png", tmp_path / "other.png")
+
+
+def test_names_are_matched_by_an_expression_which_the_refusal_suggests(tmp_path: Path) -> None:
+    for number in range(6):
+        write_image(tmp_path / "clean" / f"clean_{number}.png", image(number))
+        write_image(tmp_path / "noisy" / f"noisy_{number}.tif", image(50 + number))
+    said = refused(tmp_path / "clean", tmp_path / "noisy")
+    assert said.endswith("Match them by '^(?:clean_|noisy_)(.+)$'.")
+    split = load(tmp_path / "clean", noisy=tmp_path / "noisy", match="^(?:clean_|noisy_)(.+)$")
+    for part in parts(split):
+        clean, noisy = np.moveaxis(np.rint(255 * part[0]), 2, 0)
+        number = next(number for number in range(6) if np.array_equal(clean, image(number)))
+        assert np.array_equal(noisy, image(50 + number))
+    assert "is not found in" in refused(tmp_path / "clean", tmp_path / "noisy", match="x")
+    assert "more than once, by what is matched" in refused(tmp_path / "clean", tmp_path / "noisy", match="_")
+    with pytest.raises(PellucidError, match="takes pairs"):
+        load(tmp_path / "clean", match="_")
+
+
+@pytest.mark.parametrize(
+    ("clean", "noisy", "expected"),
+    [
+        (["a", "b"], ["noisy_a", "noisy_b"], "^(?:noisy_)?(.+)$"),
+        (["1-GT", "2-GT"], ["1-IN", "2-IN"], "^(.+?)(?:\\-GT|\\-IN)$"),
+        (["img1", "img2"], ["img_noisy1", "img_noisy2"], "^(?:img_noisy|img)(.+)$"),
+        (["a", "b"], ["c", "d"], None),
+    ],
+)
+def test_suggested_expressions(clean: list[str], noisy: list[str], expected: str | None) -> None:
+    assert suggestion(clean, noisy) == expected
+
+
+def test_gray_saved_in_colour_is_gray_beside_a_gray_partner(tmp_path: Path) -> None:
+    for number in range(6):
+        write_image(tmp_path / "clean" / f"{number}.png", image(number))
+        write_image(tmp_path / "noisy" / f"{number}.png", np.stack([image(50 + number)] * 3, axis=2))
+    split = load(tmp_path / "clean", noisy=tmp_path / "noisy")
+    assert split.channels == 1
+    assert split.notes == ("6 images in colour are taken as gray, as their partners: their channels are equal",)
+    assert split.train[0].shape == (12, 10, 2)
+
+
+def test_a_kind_of_number_has_one_range_in_all_files_and_constant_images_are_said(tmp_path: Path) -> None:
+    for number in range(6):
+        dtype = np.float32 if number % 2 else np.float64
+        tifffile.imwrite(tmp_path / f"{number}.tif", (image(number) * (0.5 if number % 2 else 9)).astype(dtype))
+    write_image(tmp_path / "one.png", np.full((12, 10), 7, np.uint8))
+    split = load(tmp_path)
+    assert split.train.ranges["float"][1] > 9 * 240
+    assert "of one value throughout, so nothing can be learned from them: 1 images" in split.notes

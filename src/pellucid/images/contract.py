@@ -121,7 +121,10 @@ class Scale:
     def from_unit(self, image: Image, like: NDArray[Any]) -> NDArray[Any]:
         """Give `image` back as `like` came; see `from_unit`."""
         given = _colours(like, layout_of(like.shape, like.dtype))
-        exact = like.dtype.itemsize <= 2 or (self.range == UNIT and like.dtype.str[1:] == "f4")
+        floats = like.dtype.kind == "f"
+        exact = (floats and self.range == UNIT and like.dtype.itemsize <= 4) or (
+            not floats and like.dtype.itemsize <= 2
+        )
         if like.dtype == np.bool_:
             result: NDArray[Any] = image >= 0.5
         elif exact:

@@ -46,12 +46,21 @@ def gallery(
                 shown[..., 0] if shown.shape[2] == 1 else shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest"
             )
             axis.set(xticks=[], yticks=[])
-        line[0].set_ylabel(label)
+        line[0].set_ylabel(drawable(label))
     for axis, note in zip(axes[-1], notes, strict=False):
-        axis.set_xlabel(note, fontsize=8)
-    figure.suptitle(title, fontsize=10, wrap=True)
+        axis.set_xlabel(drawable(note), fontsize=8)
+    figure.suptitle(drawable(title), fontsize=10, wrap=True)
     figure.tight_layout(pad=0.4)
     return figure
+
+
+def drawable(text: str) -> str:
+    """Return a text in which a question mark stands for what the font cannot draw, such as Chinese in a file's name."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    font = get_font(findfont(FontProperties()))
+    known = "".join(letter if letter.isspace() or font.get_char_index(ord(letter)) else "?" for letter in text)
+    return known.replace("$", r"\$")  # two of them would begin and end a formula
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:

@@ -20,10 +20,11 @@ from pellucid.images.formats.source import open_source
 from pellucid.images.formats.zarr import Unpacked, Volume
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile
+    from tifffile import TiffPage
 
 _LIMITS = Limits()
 _VOLUMES = 8  # zarrs that stay open, each with some chunks
+_KEPT = 64  # files whose directories are remembered
 
 
 class Rows(Protocol):
@@ -78,18 +79,33 @@ def open_rows(path: Path, limits: Limits = _LIMITS, *, page: int = 0, axes: str 
                 f"{source.name} is {source.kind}; expected TIFF, .npy or zarr, of which parts can be read.",
                 argument="memory",
             )
-        directory = tiff.directory_of(source, limits, page)
+    state = path.stat()
+    place = _places(path, limits, (state.st_size, state.st_mtime_ns))[page]
+    if place is None:
+        raise PellucidError(
+            f"{path} cannot be streamed: expected upright pages, gray or RGB, of 8 bits or more, with their channels "
+            "side by side. Save it so, or leave out the bound on memory.",
+            argument="memory",
+        )
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as opened:
-            return TiffRows(opened, path, directory)
+            opened.filehandle.seek(place)  # to ask for the page by its number would follow all before it
+            return TiffRows(tifffile.TiffPage(opened, index=page), path)
     except PellucidError:
         raise
     except OSError as error:
         raise _unreadable(path, error) from error
     except Exception as error:  # as above
         raise PellucidError(f"{path} is not a TIFF file that pellucid reads, or it is damaged: {error}.") from error
+
+
+@lru_cache(_KEPT)
+def _places(path: Path, limits: Limits, stamp: tuple[int, int]) -> tuple[int | None, ...]:
+    """Return where the directories of a TIFF file are; they are checked once, not for each of a thousand pages."""
+    with open_source(path, limits) as source:
+        return tiff.places(source, limits)
 
 
 def tiff_form(path: Path, limits: Limits = _LIMITS) -> tiff.TiffForm:
@@ -199,8 +215,8 @@ class TiffRows:
     as it is needed.
     """
 
-    def __init__(self, opened: TiffFile, path: Path, number: int = 0) -> None:
-        self.page = page = opened.pages[number].aspage()
+    def __init__(self, page: TiffPage, path: Path) -> None:
+        self.page = page
         self._file = _File(path)
         upright = "Orientation" not in page.tags or page.tags["Orientation"].value == 1
         plain = page.photometric in (0, 1, 2) and page.planarconfig == 1 and page.imagedepth == 1 and page.dtype != bool

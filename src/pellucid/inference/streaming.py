@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import Report, atomic
+from pellucid.common import PellucidError, Report, atomic
 from pellucid.domain import MEMORY, SIDE, Finding, check_rows
 from pellucid.images import (
     Extent,
@@ -135,6 +135,11 @@ def denoise_stream(
     existing = next(folder for folder in target.absolute().parents if folder.is_dir())
     with Planes(source, existing, axes) as planes:
         largest: Rows = planes[int(np.argmax([size.bytes for size in planes.sizes]))]
+        if any(rows.dtype != largest.dtype for rows in planes):
+            raise PellucidError(
+                f"{source} cannot be streamed: its pages are of several types. Leave out the bound on memory.",
+                argument="memory",
+            )
         held = planes.volume.held if planes.volume else 0
         tiling = budget.tiling(lambda tiling: held + _band_bytes(largest, tiling)) if budget else None
         known = denoiser.known_range(largest.dtype) if isinstance(denoiser, Denoiser) else value_range

@@ -129,7 +129,7 @@ def test_reduced_versions_are_left_out() -> None:
     assert [page.shape for page in read_picture(stream.getvalue()).pages] == [(8, 8)]
 
 
-def test_the_directory_of_a_page(tmp_path: Any) -> None:
+def test_the_places_of_directories(tmp_path: Any) -> None:
     stream = io.BytesIO()
     with tifffile.TiffWriter(stream) as writer:
         for number, side in enumerate((8, 2, 7, 2, 6)):
@@ -137,9 +137,9 @@ def test_the_directory_of_a_page(tmp_path: Any) -> None:
             writer.write(page, photometric="minisblack", subfiletype=number % 2, metadata=None)
         writer.write(np.ones((9, 9, 2), np.uint8), planarconfig="contig", photometric="minisblack", metadata=None)
     with open_source(stream.getvalue(), Limits()) as source:
-        assert [tiff.directory_of(source, Limits(), page) for page in range(3)] == [0, 2, 4]
-        with pytest.raises(PellucidError, match="cannot be streamed: expected"):
-            tiff.directory_of(source, Limits(), 3)
+        places = tiff.places(source, Limits())
+    with tifffile.TiffFile(io.BytesIO(stream.getvalue())) as opened:
+        assert places == (*(opened.pages[number].offset for number in (0, 2, 4)), None, None)
 
 
 @pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt", "jpeg", "packbits", "tiff_lzw"])

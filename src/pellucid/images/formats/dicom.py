@@ -68,7 +68,9 @@ def _opened(source: Source, limits: Limits) -> tuple[Any, Size, int]:
     if syntax.is_encapsulated and syntax != pydicom.uid.RLELossless:
         raise unsupported(source.name, f"a DICOM compressed as {_short(syntax.name)}", "Save it uncompressed.")
     kind = data.get("PhotometricInterpretation")
-    if not any(name in data for name in _PIXELS) or kind not in _COLOURS:
+    if not any(name in data for name in _PIXELS):
+        raise unsupported(source.name, "a DICOM without an image", "Name one that holds an image.")
+    if kind not in _COLOURS:
         raise unsupported(source.name, f"a DICOM whose pixels are {_short(kind)}; expected {', '.join(_COLOURS)}")
     frames = int(data.get("NumberOfFrames") or 1)
     samples, bits = data.SamplesPerPixel, data.BitsAllocated

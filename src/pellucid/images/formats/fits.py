@@ -25,8 +25,10 @@ def _place(source: Source, limits: Limits) -> raw.Place:
     units = fits.open(source.file, memmap=False)
     try:
         images = [unit for unit in units if unit.is_image and unit.header.get("NAXIS", 0)]
-        if len(images) != 1 or type(images[0]) not in (fits.PrimaryHDU, fits.ImageHDU):
-            raise unsupported(source.name, f"FITS with {len(images)} images, or a compressed one; expected a plain one")
+        if len(images) != 1:
+            raise unsupported(source.name, f"FITS with {len(images) or 'no'} images; expected one", "Save one alone.")
+        if type(images[0]) not in (fits.PrimaryHDU, fits.ImageHDU):
+            raise unsupported(source.name, "FITS with a compressed image; expected a plain one")
         header, offset = images[0].header, images[0].fileinfo()["datLoc"]
     finally:
         units.close(closed=False)  # the file is not astropy's

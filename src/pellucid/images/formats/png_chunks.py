@@ -110,6 +110,8 @@ def read_chunks(source: Source, limits: Limits) -> Chunks:
     for name, length in walk(source):
         if name == b"acTL":
             _refuse_frames(source, length)
+        if name == b"fdAT":  # a frame beside the image, whatever number was said
+            raise animated(source.name, 2)
         critical = not name[0] & 0x20
         if name in wanted and length > LARGEST_ICC:
             raise PellucidError(

@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.common import PellucidError
 from pellucid.images.formats import palette, tiff_colour, tiff_stack
 from pellucid.images.formats import tiff_header as tag
 from pellucid.images.formats import tiff_layout as page_kind
@@ -145,29 +144,21 @@ def page_options(form: TiffForm, number: int, shape: tuple[int, ...], dtype: np.
     return _options(np.empty((1, 1, *shape[2:]), dtype), form.pages[number], order)[1]
 
 
-def directory_of(source: Source, limits: Limits, page: int) -> int:
-    """Return the number of the directory that holds a page, of those in the file, to read the page in parts.
+def places(source: Source, limits: Limits) -> tuple[int | None, ...]:
+    """Return where in the file the directory of each page is, to read the page in parts.
 
-    Parameters
-    ----------
-    page : its place in `Picture.pages`
-
-    Raises
-    ------
-    PellucidError
-        If it has no directory of its own, or its values are not those that a decoder gives.
+    Returns
+    -------
+    One for each of `Picture.pages`; None if it has no directory of its own, is not upright, or its values are not those
+    that a decoder gives.
     """
     with decoding(source.name):
         every, _, _ = _layouts(source, limits)
-        owners = [each for each in every for _ in range(each[2].pages)]
-        number, directory, layout = owners[page]
-        if not layout.plain or directory.one(tag.ORIENTATION, 1) != 1:
-            raise PellucidError(
-                f"{source.name} cannot be streamed: expected upright pages, gray or RGB, of 8 bits or more, with their "
-                "channels side by side. Save it so, or leave out the bound on memory.",
-                argument="memory",
-            )
-        return number
+        result: list[int | None] = []
+        for _, directory, layout in every:
+            direct = layout.plain and directory.one(tag.ORIENTATION, 1) == 1
+            result += [directory.offset if direct else None] * layout.pages
+        return tuple(result)
 
 
 def _axes(every: _Found) -> tuple[str, tuple[int, ...]]:

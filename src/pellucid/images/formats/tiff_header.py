@@ -6,7 +6,7 @@ Source: TIFF 6.0 (Adobe, 1992), BigTIFF (https://www.awaresystems.be/imaging/tif
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -75,11 +75,13 @@ class Directory:
     tags : those that matter to pellucid, by number; descriptions, of which there may be two, as a tuple
     kept : those that say nothing of how pixels are stored
     left : the numbers of those that cannot be carried over
+    offset : its place in the file
     """
 
     tags: dict[int, Any]
     kept: tuple[Tag, ...] = ()
     left: frozenset[int] = frozenset()
+    offset: int = 0
 
     @property
     def descriptions(self) -> tuple[bytes, ...]:
@@ -129,8 +131,9 @@ def read_directories(file: BinaryIO, size: int) -> Directories:
         if offset in seen:
             raise ValueError("its directories form a loop")
         seen.add(offset)
-        page, offset = reader.directory(offset)
-        pages.append(page)
+        place = offset
+        page, offset = reader.directory(place)
+        pages.append(replace(page, offset=place))
     if not pages:
         raise ValueError("it has no pages")
     return Directories(tuple(pages), order == ">", big)
