@@ -85,7 +85,8 @@ def by_tifffile(path: Path) -> Pages:
 
     with tifffile.TiffFile(path) as opened:
         first = opened.series[0]
-        if opened.pages.first.tags.valueof("Orientation", 1) != 1:
+        page = opened.pages.first
+        if page.tags.valueof("Orientation", 1) != 1 or page.compression in (2, 3, 4):  # it misreads some CCITT fax
             raise ValueError
         if len(opened.series) == 1 and len(opened.pages) == 1:
             return [first.asarray()]

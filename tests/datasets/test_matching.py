@@ -231,7 +231,7 @@ def test_gray_saved_in_colour_is_gray_beside_a_gray_partner(tmp_path: Path) -> N
 def test_a_kind_of_number_has_one_range_in_all_files_and_constant_images_are_said(tmp_path: Path) -> None:
     for number in range(6):
         dtype = np.float32 if number % 2 else np.float64
-        tifffile.imwrite(tmp_path / f"{number}.tif", (image(number) * (0.5 if number % 2 else 9)).astype(dtype))
+        tifffile.imwrite(tmp_path / f"{number}.tif", (image(number) * (0.5 if number % 2 else 9.0)).astype(dtype))
     write_image(tmp_path / "one.png", np.full((12, 10), 7, np.uint8))
     split = load(tmp_path)
     assert split.train.ranges["float"][1] > 9 * 240

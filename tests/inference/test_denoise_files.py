@@ -306,3 +306,11 @@ def test_a_note_says_what_is_not_written_as_it_came(trained: Trained, command: C
     assert "note: the palette is not kept: its grays are written as 8-bit gray (1 of 2 files)" in done.stderr
     assert read_image(tmp_path / "out" / "colours.png").shape == (30, 41, 3)
     assert read_image(tmp_path / "out" / "grays.bmp").shape == (30, 41)
+
+
+def test_what_is_only_read_is_written_under_the_ending_of_another_kind(
+    trained: Trained, command: Command, tmp_path: Path
+) -> None:
+    Image.fromarray(noise(30, 41)).save(tmp_path / "still.gif")
+    assert command("denoise", "still.gif", "-m", trained[0]).stdout == "still.denoised.png\n"
+    assert command("denoise", "still.gif", "-o", "out/", "-m", trained[0]).stdout == "out/still.png\n"

@@ -53,7 +53,7 @@ def test_a_large_image_is_run_in_tiles(denoiser: Denoiser, monkeypatch: pytest.M
     image = np.random.default_rng(0).random((WHOLE // 700, 705), dtype=np.float32)
     sizes: list[tuple[int, ...]] = []
     piece = denoiser.piece
-    monkeypatch.setattr(denoiser, "piece", lambda part: sizes.append(part.shape) or piece(part))
+    monkeypatch.setattr(denoiser, "piece", lambda part, scale: sizes.append(part.shape) or piece(part, scale))
     result = denoiser(image)
     assert len(sizes) > 1
     assert max(max(size) for size in sizes) <= TILE + 2 * denoiser.tiling.margin

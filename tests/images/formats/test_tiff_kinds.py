@@ -373,3 +373,20 @@ def test_samples_are_turned(orientation: int, planar: bool) -> None:
     assert picture.form.extra.shape == (2, *expected[0].shape)
     with tifffile.TiffFile(io.BytesIO(result)) as opened:
         assert 274 not in opened.pages.first.tags
+
+
+def test_fax_in_tiles() -> None:
+    page = np.kron(RNG.integers(0, 2, (10, 12)), np.ones((4, 4))).astype(bool)
+    tiles = []
+    for top, left in np.ndindex(3, 3):
+        stream = io.BytesIO()
+        tile = np.pad(page, ((0, 8), (0, 0)))[16 * top :, 16 * left :][:16, :16]
+        Image.fromarray(tile).save(stream, "TIFF", compression="group4", tiffinfo={278: 16})
+        with tifffile.TiffFile(io.BytesIO(stream.getvalue())) as opened:
+            place, count = opened.pages.first.dataoffsets[0], opened.pages.first.databytecounts[0]
+        tiles.append(stream.getvalue()[place : place + count])
+    options = {"dtype": np.uint8, "tile": (16, 16), "compression": "packbits", "photometric": "minisblack"}
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, iter(tiles), shape=page.shape, **options)
+    data = with_tags(stream.getvalue(), {258: 1, 259: 4}, "<")
+    assert np.array_equal(read_picture(data).pages[0], page)
