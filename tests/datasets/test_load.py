@@ -175,6 +175,14 @@ def test_bad_archives(arrays: dict[str, np.ndarray], said: str, tmp_path: Path) 
         load(tmp_path / "bad.npz")
 
 
+@pytest.mark.parametrize("shape", [(128, 120), (128, 120, 1), (128, 120, 3)])
+def test_an_array_of_one_image_is_split_by_place(shape: tuple[int, ...], tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.random.default_rng(0).random(shape, np.float32))
+    split = load(tmp_path / "one.npy")
+    assert "1 image, split by place" in split.about
+    assert split.train[0].shape[1:] == (120, 3 if shape[2:] == (3,) else 1)
+
+
 def test_too_few_images_empty_folder_and_no_such_place(tmp_path: Path) -> None:
     with pytest.raises(PellucidError, match="no images"):
         load(tmp_path)

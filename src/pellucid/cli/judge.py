@@ -40,10 +40,10 @@ def run(options: argparse.Namespace) -> int:
     read = partial(FileImages, axes=options.axes, checked=SOME)
     images = read(paths, value_range=told(options, denoiser))
     second = [read(shots, value_range=images.ranges) for shots in others]
-    for line in images.notes:
-        say(line)
     noise = unclipped(parse(options.noise)) if options.noise else None
     judgement = judge_images({name: denoiser}, images, *second, noise=noise)
+    for line in images.notes:
+        say(line)
     say(judgement.about)
     show_table(table(judgement))
     say(str(verdict(judgement)))

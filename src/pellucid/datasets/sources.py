@@ -67,6 +67,7 @@ MANY = 8192
 """Files, of more of which so many, evenly spaced, stand for the content, beside the sizes of all."""
 
 _PIECES, _PIECE_SIZE = 16, 2**16
+_CHANNELS = 5  # a last axis of an array that is longer is no axis of channels
 _NAMED = 3  # bad files whose reasons an error gives
 _PIECE = 2**24  # bytes of an array that `content` yields together
 _BAND = 2**22  # values of an image that are checked together, where it is read in parts
@@ -464,9 +465,11 @@ def as_images(array: NDArray[Any], axes: str | None, name: str) -> NDArray[Any]:
 
     Parameters
     ----------
-    axes : see `load`; None takes (count, height, width) and (count, height, width, 1 or 3) as they are
+    axes : see `load`; None takes (count, height, width) and (count, height, width, 1 or 3) as they are, and guesses
+        others, as one image in (height, width, 1 or 3)
     """
-    if axes is None and (array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3))):
+    gray, colour = array.ndim == 3 and array.shape[2] > _CHANNELS, array.ndim == 4 and array.shape[3] in (1, 3)
+    if axes is None and (gray or colour or not array.size):
         return array
     if axes is None:
         axes = guess_axes(array.shape, name)
