@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 15
+# The processes of the tests share the processors; NumPy would start as many threads in each.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 15
 
 # Real images beside the project are used where they are.
 ifneq ($(wildcard ../shared/datasets),)
