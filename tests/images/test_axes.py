@@ -93,3 +93,8 @@ def test_guessed_axes_fit(shape: tuple[int, ...]) -> None:
     check_axes(axes, shape)
     array = np.arange(np.prod(shape)).reshape(shape)
     assert np.array_equal(from_planes(planes(array, axes), axes, shape), array)
+
+
+@pytest.mark.parametrize("shape", [(1, 500, 3), (500, 1, 3), (2, 1000, 3)])
+def test_a_narrow_image_in_colour_is_one(shape: tuple[int, ...]) -> None:
+    assert guess_axes(shape) == "YXS"

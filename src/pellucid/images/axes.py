@@ -21,8 +21,8 @@ _EXAMPLES = "YX, YXS (RGB), CYX or TZCYX"
 def guess_axes(shape: tuple[int, ...], name: str = "array") -> str:
     """Guess the axes of an array by its shape alone.
 
-    A last axis after two longer ones holds RGB samples if its length is 3, and channels if it is 1, 2, 4 or 5: a second
-    or fourth channel of an array is not taken for alpha. Otherwise the last two axes are an image. All axes before
+    A last axis after a longer one holds RGB samples if its length is 3, and channels if it is 1, 2, 4 or 5: a second or
+    fourth channel of an array is not taken for alpha. Otherwise the last two axes are an image. All axes before
     the image count planes.
 
     Parameters
@@ -43,7 +43,7 @@ def guess_axes(shape: tuple[int, ...], name: str = "array") -> str:
     if len(shape) < 2:
         raise PellucidError(f"{name} has the shape {shape}; expected an image, of two axes or more.")
     axes = "YX"
-    if len(shape) > 2 and min(shape[-3:-1]) > shape[-1]:
+    if len(shape) > 2 and max(shape[-3:-1]) > shape[-1]:  # an image may be a pixel wide
         axes = "YXS" if shape[-1] == 3 else "YXC" if shape[-1] in _CHANNELS else axes
     axes = "Q" * (len(shape) - len(axes)) + axes
     check_axes(axes, shape, name)
