@@ -232,7 +232,7 @@ def test_bad_npy() -> None:
         (np.zeros((4, 4), object), "not supported: Python objects"),
         (np.zeros((4, 4), "S3"), "not supported: the type |S3"),
         (np.zeros((0, 4)), "is empty"),
-        (np.zeros((2**20 + 1, 1, 1), bool), "1048577 planes of 1x1 pixels (QYX)"),
+        (np.zeros((2**20 + 1, 1, 1, 1), bool), "1048577 planes of 1x1 pixels (QQYX)"),
     ):
         stream = io.BytesIO()
         np.save(stream, array, allow_pickle=True)
