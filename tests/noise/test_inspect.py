@@ -253,6 +253,13 @@ def test_the_noise_of_fewer_bits_as_training_reads_them(noise: str) -> None:
         assert (drawn - image)[part].std() == pytest.approx((frame - image)[part].std(), rel=0.06)
 
 
+def test_floats_of_both_widths_have_one_range() -> None:
+    counts = [5 * image for image in corrupted(clouds()[:2], "gaussian:0.05")]
+    mixed = [counts[0].astype(np.float32), counts[1].astype(np.float64)]
+    assert inspect(mixed).ranges == inspect([one.astype(np.float64) for one in mixed]).ranges
+    assert inspect(mixed[::-1]).ranges == inspect(mixed).ranges
+
+
 def test_clean_images_and_what_cannot_be_told() -> None:
     clean = inspect(eight_bits(clouds()))
     assert clean.clean

@@ -66,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
-    _, denoiser = open_denoiser(options, value_range(options))
+    told = value_range(options)
+    _, denoiser = open_denoiser(options, told)
     alone = len(jobs) == 1
     total, unit = _to_watch(jobs[0], options.axes) if alone else (len(jobs), "images")
     notes: Counter[Note] = Counter()
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
             memory=memory,
             limits=limits,
             strict=options.strict,
-            value_range=value_range(options),
+            value_range=told,
             axes=options.axes,
             report=report if alone else None,
         )

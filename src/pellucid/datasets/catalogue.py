@@ -67,7 +67,7 @@ def load(
     value_range : the values that are black and white; None finds them (see `images.find_range`), and the notes of the
         result say which
     axes : of arrays: Y and X, S for the samples of RGB, any other letter for images, as in TZCYX; None guesses (see
-        `images.guess_axes`)
+        `images.axes.guess_axes`)
     gaps : leave gaps between the parts of images that are split by place; noisy images that are learned from alone need
         none
 

@@ -27,11 +27,11 @@ from pellucid.images import (
     ValueRange,
     Volume,
     as_channels,
-    check_axes,
+    axes_of,
     files_of,
     fill_holes,
     find_range,
-    guess_axes,
+    find_ranges,
     is_zarr,
     kind_of,
     measure_pages,
@@ -274,7 +274,7 @@ class FileImages:
         }
         whole = [sum(size.height * size.width for size in sizes) for sizes in found if isinstance(sizes, list)]
         self._fits = sum(self._stored.values()) <= CACHE_BYTES and max(whole, default=0) <= Limits().pixels
-        extents: dict[str, Extent] = {}
+        extents: list[tuple[str, Extent]] = []
         pixels = files = self._constant = 0
         for place, (path, sizes) in enumerate(zip(paths, found, strict=True)):
             if isinstance(sizes, list):
@@ -284,10 +284,8 @@ class FileImages:
                         self._look(path, sizes, extents)
                     except PellucidError as error:
                         found[place] = error
-        for kind, extent in extents.items():
-            dtype = np.dtype(kind)
-            self.ranges[kind] = told_of(value_range, dtype) or find_range(dtype, extent)
-        self._holes = self._cache.holes + sum(extent.holes for extent in extents.values())
+        self.ranges |= find_ranges(extents, value_range)
+        self._holes = self._cache.holes + sum(extent.holes for _, extent in extents)
         self.left_out = [str(sizes) for sizes in found if not isinstance(sizes, list)]
         bad = len(self.left_out)
         if bad and (bad == len(paths) or bad > max(1, LEFT_OUT * len(paths))):
@@ -385,7 +383,7 @@ class FileImages:
         part = opened.window(rows, columns)
         return np.invert(part) if opened.inverted else part
 
-    def _look(self, path: Path, sizes: Sequence[Size], extents: dict[str, Extent]) -> None:
+    def _look(self, path: Path, sizes: Sequence[Size], extents: list[tuple[str, Extent]]) -> None:
         """Decode a file, in parts where it is read so, and note which values occur, by kind of number.
 
         Raises
@@ -398,7 +396,7 @@ class FileImages:
             key, extent = (page, kind_of(values.dtype)), Extent.of(values)
             found[key] = found[key] | extent if key in found else extent
         for (_, kind), extent in found.items():
-            extents[kind] = extents[kind] | extent if kind in extents else extent
+            extents.append((kind, extent))
             self._constant += extent.low == extent.high
 
     def holds_gray(self, index: int) -> bool:
@@ -471,10 +469,7 @@ def as_images(array: NDArray[Any], axes: str | None, name: str) -> NDArray[Any]:
     gray, colour = array.ndim == 3 and array.shape[2] > _CHANNELS, array.ndim == 4 and array.shape[3] in (1, 3)
     if axes is None and (gray or colour or not array.size):
         return array
-    if axes is None:
-        axes = guess_axes(array.shape, name)
-    check_axes(axes, array.shape, name)
-    images = planes(array, axes)
+    images = planes(array, axes_of(axes, array.shape, name))
     return images[0][None] if len(images) == 1 else np.stack(images)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.domain.noise import Bounds, Hint, Trained, difference, hint, trained_noise, with_noise
 from pellucid.domain.squares import ReadRows, sample, squares
 from pellucid.domain.traits import BLOCK, Usual, first_squares, negative, quantiles, traits
-from pellucid.images import Scale, ValueRange, fill_holes, kind_of, shown
+from pellucid.images import Scale, ValueRange, fill_holes, shown, told_of
 from pellucid.modelfile import Card
 
 MEMORY = 24 * 2**20
@@ -81,7 +81,7 @@ def check(card: Card, image: NDArray[Any], value_range: ValueRange | None = None
         If the image is not one (see `images.to_unit`).
     """
     array = np.asarray(image)
-    known = value_range or card.ranges.get(kind_of(array.dtype))
+    known = told_of(value_range or card.ranges, array.dtype)
     scale = Scale.of(array, known)
     height, width = array.shape[:2]
     return check_rows(card, height, width, lambda begin, end: array[begin:end], scale, told=value_range is not None)

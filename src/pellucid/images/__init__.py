@@ -1,6 +1,6 @@
 """Images and their files: the contract, geometry, rows, finding, formats, figures."""
 
-from pellucid.images.axes import check_axes, from_planes, guess_axes, planes
+from pellucid.images.axes import axes_of, from_planes, planes
 from pellucid.images.contract import (
     UNIT,
     Image,
@@ -11,7 +11,7 @@ from pellucid.images.contract import (
     scale_batch,
     to_unit,
 )
-from pellucid.images.depths import camera_white, largest
+from pellucid.images.depths import largest
 from pellucid.images.figures import gallery, save_figure
 from pellucid.images.finding import MARK, files_of, find_images, is_marked, marked, other_files
 from pellucid.images.formats import (
@@ -44,12 +44,14 @@ from pellucid.images.values import (
     check_range,
     fill_holes,
     find_range,
+    find_ranges,
     kind_of,
     needs_look,
     parse_range,
     range_notes,
     shown,
     told_of,
+    usual_range,
 )
 
 __all__ = [
@@ -75,17 +77,16 @@ __all__ = [
     "ZarrCopy",
     "ZarrRows",
     "as_channels",
-    "camera_white",
-    "check_axes",
+    "axes_of",
     "check_range",
     "files_of",
     "fill_holes",
     "find_images",
     "find_range",
+    "find_ranges",
     "from_planes",
     "from_unit",
     "gallery",
-    "guess_axes",
     "holds_zarr",
     "is_marked",
     "is_zarr",
@@ -115,6 +116,7 @@ __all__ = [
     "told_of",
     "turned",
     "turned_back",
+    "usual_range",
     "write_image",
     "write_picture",
 ]

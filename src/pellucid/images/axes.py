@@ -79,6 +79,14 @@ def check_axes(axes: str, shape: tuple[int, ...], name: str = "array") -> None:
         )
 
 
+def axes_of(axes: str | None, shape: tuple[int, ...], name: str = "array") -> str:
+    """Return the axes of an array, as told and checked, or guessed if they are None; see `check_axes`, `guess_axes`."""
+    if axes is None:
+        return guess_axes(shape, name)
+    check_axes(axes, shape, name)
+    return axes
+
+
 def planes(array: NDArray[Any], axes: str) -> list[NDArray[Any]]:
     """Return every plane of an array, as a view.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
-from pellucid.images.axes import guess_axes
+from pellucid.images.axes import axes_of
 from pellucid.images.contract import layout_of
 from pellucid.images.formats import npy, tiff, zarr
 from pellucid.images.formats.npy import LONGEST_HEADER, parse_header
@@ -184,7 +184,7 @@ class NpyRows:
             raise PellucidError(f"{path} is not a NumPy array file that pellucid reads: {error}.") from error
         if columns_first:
             raise PellucidError(f"{path} is not stored row by row. Save it as a C-ordered array.")
-        axes = axes or guess_axes(whole, str(path))
+        axes = axes_of(axes, whole, str(path))
         image = "YXS" if "S" in axes else "YX"
         if not axes.endswith(image):
             raise PellucidError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,6 +173,20 @@ def find_range(dtype: np.dtype[Any], extent: Extent) -> ValueRange:
     return math.floor(round(low / step, 6)) * step, math.ceil(round(high / step, 6)) * step
 
 
+def find_ranges(extents: Iterable[tuple[str, Extent]], told: Told = None) -> dict[str, ValueRange]:
+    """Return which values are black and white, as told or found, in all images of each kind of number together.
+
+    Parameters
+    ----------
+    extents : the values of each image or part of one, with their kind
+    """
+    joined: dict[str, Extent] = {}
+    for kind, extent in extents:
+        joined[kind] = joined[kind] | extent if kind in joined else extent
+    dtypes = {kind: np.dtype(kind) for kind in joined}
+    return {kind: told_of(told, dtypes[kind]) or find_range(dtypes[kind], extent) for kind, extent in joined.items()}
+
+
 def _unit(low: float, high: float, dim: float) -> ValueRange | None:
     """Return (0, 1) or (-1, 1) for floats that are scaled so, else None."""
     if high - low < _USED:
@@ -191,14 +205,18 @@ def shown(value_range: ValueRange) -> str:
     return " to ".join(f"{end:g}" if abs(end) < 1e6 else f"{end:.0f}" for end in value_range)
 
 
+def usual_range(dtype: np.dtype[Any]) -> ValueRange:
+    """Return the values that are black and white where nothing needs to be said: the type's ends, or 0 and 1."""
+    return (0.0, 1.0) if dtype.kind in "bf" else (0.0, float(np.iinfo(dtype).max))
+
+
 def range_notes(ranges: Ranges, told: Told = None) -> tuple[str, ...]:
     """Say which values were found to be black and white, where they are not those of the type, or 0 and 1."""
-    usual = {"bool": (0, 1), "float": (0, 1), "uint8": (0, 255), "uint16": (0, 65535)}
     known = ranges if isinstance(told, tuple) else told or {}
     return tuple(
         f"values: {shown(ends)} are black and white in images of {kind}, by what they hold"
         for kind, ends in ranges.items()
-        if kind not in known and tuple(ends) != usual.get(kind)
+        if kind not in known and tuple(ends) != usual_range(np.dtype(kind))
     )
 
 

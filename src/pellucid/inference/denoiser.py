@@ -18,13 +18,12 @@ from pellucid.images import (
     Scale,
     ValueRange,
     as_channels,
-    check_axes,
+    axes_of,
     check_range,
     fill_holes,
     from_planes,
-    guess_axes,
-    kind_of,
     planes,
+    told_of,
     turned,
     turned_back,
 )
@@ -127,7 +126,7 @@ class Denoiser:
             takes a gray image as three equal channels.
         report : called with the number of rows done, while a large image is run in tiles
         axes : what the axes are, as tifffile spells them: Y and X, S for the samples of RGB or RGBA (whose alpha is
-            passed through), any other letter for planes, as in TZCYX or YXC; None guesses (see `images.guess_axes`)
+            passed through), any other letter for planes, as in TZCYX or YXC; None guesses (see `images.axes`)
 
         Returns
         -------
@@ -140,9 +139,7 @@ class Denoiser:
             If the image is none.
         """
         array = np.asarray(image)
-        if axes is None:
-            axes = guess_axes(array.shape, "image")
-        check_axes(axes, array.shape, "image")
+        axes = axes_of(axes, array.shape, "image")
         scale = Scale.by(array.dtype, lambda: Extent.of(array), self.known_range(array.dtype))
         clean = [self.plane(plane, scale, report) for plane in planes(array, axes)]
         return from_planes(clean, axes, array.shape)
@@ -153,7 +150,7 @@ class Denoiser:
 
     def known_range(self, dtype: np.dtype[Any]) -> ValueRange | None:
         """Return what is black and white in images of a type, as told or as in training; None if it is to be found."""
-        return self.value_range or self.card.ranges.get(kind_of(dtype))
+        return told_of(self.value_range or self.card.ranges, dtype)
 
     def plane(self, image: NDArray[Any], scale: Scale, report: Report | None = None) -> NDArray[Any]:
         """Denoise one plane, (H, W) or (H, W, C), of which 2 and 4 channels mean that the last is alpha."""

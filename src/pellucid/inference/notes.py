@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.common import PellucidError
 from pellucid.domain import Finding
-from pellucid.images import Scale, kind_of, shown
+from pellucid.images import Scale, kind_of, shown, usual_range
 from pellucid.modelfile import Card
 
 
@@ -76,8 +76,7 @@ class Notes:
 
     def range(self, dtype: np.dtype[Any], scale: Scale) -> None:
         """Note what was taken as black and white, if it was found in the image and is not that of its type."""
-        usual = (0.0, 1.0) if dtype.kind in "bf" else (0.0, float(np.iinfo(dtype).max))
-        if scale.range != usual:
+        if scale.range != usual_range(dtype):
             self._once(Note(f"black and white were found in the values of {kind_of(dtype)}", shown(scale.range)))
 
     def holes(self, count: int, values: int) -> None:

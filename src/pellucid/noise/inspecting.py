@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError
-from pellucid.images import Ranges, Scale, Told, fill_holes, kind_of, layout_of
+from pellucid.images import Ranges, Scale, Told, fill_holes, find_ranges, kind_of, layout_of
 from pellucid.noise.findings import Inspection
 from pellucid.noise.impulses import NO_IMPULSES, Ends, Impulses, candidates, decide, repair
 from pellucid.noise.level import UNCLEAR, Brightness, Interval, Level, Part, estimate_level, shared_correlation
 from pellucid.noise.patches import flat_patches
 from pellucid.noise.stripes import blocking, find_wave, remove_rows
-from pellucid.noise.values import Tally, combine, find_ranges
+from pellucid.noise.values import Tally, combine
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +74,8 @@ def inspect(images: Iterable[NDArray[Any]], value_range: Told = None) -> Inspect
         sides.append(min(array.shape[:2]))
     if not crops:
         raise PellucidError("there are no images to inspect; expected at least one.")
-    values, ranges = combine(tallies, value_range), find_ranges(tallies, value_range)
+    ranges = find_ranges([(kind_of(one.dtype), one.extent) for one in tallies], value_range)
+    values = combine(tallies, ranges, value_range)
     few = len(crops) < _FEW
     found = [[candidates(plane) for plane in _planes(crop, ranges)] for crop in crops]
     impulses = NO_IMPULSES if values.levels in _COARSE else decide([ends for image in found for ends in image])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.images import Extent, Told, ValueRange, find_range, kind_of, range_notes, told_of
+from pellucid.images import Extent, Ranges, Told, ValueRange, kind_of, range_notes
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,8 @@ class Tally:
         return self.counts[values <= low].sum(), self.counts[values >= high].sum(), self.counts.sum()
 
 
-def find_ranges(tallies: Sequence[Tally], told: Told) -> dict[str, ValueRange]:
-    """Return the values that are black and white, as told or found, by kind of number."""
-    extents: dict[np.dtype[Any], Extent] = {}
-    for one in tallies:
-        extents[one.dtype] = extents[one.dtype] | one.extent if one.dtype in extents else one.extent
-    return {kind_of(dtype): told_of(told, dtype) or find_range(dtype, extent) for dtype, extent in extents.items()}
-
-
-def combine(tallies: Sequence[Tally], told: Told = None) -> Values:
-    """Combine the counts of all images."""
-    ranges = find_ranges(tallies, told)
+def combine(tallies: Sequence[Tally], ranges: Ranges, told: Told = None) -> Values:
+    """Combine the counts of all images, of which `ranges` are black and white, some of them as told."""
     low, high = min(one.extent.low for one in tallies), max(one.extent.high for one in tallies)
     types = {one.dtype for one in tallies}
     bits, levels = 0, 2 * (types == {np.dtype(bool)})

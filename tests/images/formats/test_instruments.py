@@ -10,21 +10,10 @@ import numpy as np
 import pytest
 
 from pellucid.common.errors import PellucidError
-from pellucid.images.formats import Limits, Picture, measure, read_picture, write_picture
+from pellucid.images.formats import Limits, Picture, measure, read_picture
+from pictures import refusal, written
 
 RNG = np.random.default_rng(0)
-
-
-def written(picture: Picture, suffix: str | None = None) -> bytes:
-    stream = io.BytesIO()
-    write_picture(stream, picture, suffix)
-    return stream.getvalue()
-
-
-def refusal(data: bytes, **options: Any) -> str:
-    with pytest.raises(PellucidError) as caught:
-        read_picture(data, name="a.file", **options)
-    return str(caught.value)
 
 
 def values(dtype: str, shape: tuple[int, ...], bits: int = 0) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import pictures
 from pellucid.common.errors import PellucidError
 from pellucid.images.axes import guess_axes, planes
 from pellucid.images.formats import Limits, Picture, measure, probe, read_image, read_picture, write_picture
+from pictures import written
 
 RNG = np.random.default_rng(0)
 DTYPES = ["?", "u1", "i1", "<u2", ">u2", "<i2", "u4", ">i4", "u8", "i8", "f2", "<f4", ">f4", "f8"]
@@ -34,16 +37,7 @@ def npz(compressed: bool = False, **arrays: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def written(picture: Picture, suffix: str | None = None) -> bytes:
-    stream = io.BytesIO()
-    write_picture(stream, picture, suffix)
-    return stream.getvalue()
-
-
-def refusal(data: bytes, **options: object) -> str:
-    with pytest.raises(PellucidError) as caught:
-        read_picture(data, name="a.npy", **options)
-    return str(caught.value)
+refusal = partial(pictures.refusal, name="a.npy")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.common import PellucidError, one_line
-from pellucid.images.axes import check_axes, from_planes, guess_axes, planes
+from pellucid.images.axes import axes_of, from_planes, planes
 from pellucid.images.formats.picture import Form, Limits, Picture, Size
 from pellucid.images.formats.source import Source, decoding, unsupported
 
@@ -146,9 +146,7 @@ def check_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], axes: s
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         what = "Python objects" if dtype.hasobject else f"the type {one_line(str(dtype)[:60])}"
         raise unsupported(name, f"{what}; expected integers or floats of up to 64 bits")
-    if axes is None:
-        axes = guess_axes(shape, name)
-    check_axes(axes, shape, name)
+    axes = axes_of(axes, shape, name)
     form = ArrayForm(axes, shape, dtype)
     if form.number > _MOST_PLANES:
         height, width = form.plane[:2]
